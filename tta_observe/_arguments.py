@@ -1,0 +1,72 @@
+"""Arguments are checked once, where they were written; what is wrong says what to write instead."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from tta_observe._values import clean_attributes, clean_text
+from tta_observe.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tta_observe._values import AttributeValue
+
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def identifier(what: str, value: object) -> str:
+    """
+    *value* when it may stand in a span name.
+
+    Raises:
+        ConfigurationError: it does not match ``[a-z][a-z0-9_]*``.
+    """
+    if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
+        return value
+    proposal = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") if isinstance(value, str) else ""
+    proposal = proposal if _IDENTIFIER.fullmatch(proposal) else "function"
+    raise ConfigurationError(
+        f"{what}={value!r} is no identifier: small letters, digits and underscores, a letter first. "
+        f"Write {what}={proposal!r}."
+    )
+
+
+def text(what: str, value: object) -> str:
+    """
+    *value* as a clean name.
+
+    Raises:
+        ConfigurationError: it is not a string, or empty.
+    """
+    if isinstance(value, str) and value.strip():
+        return clean_text(value)
+    raise ConfigurationError(f"{what} must be a string that says something, not {value!r}. Write e.g. {what}='review'.")
+
+
+def one_of(what: str, value: object, known: Iterable[str]) -> str:
+    """
+    *value* when it is one of *known*.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    options = tuple(known)
+    if isinstance(value, str) and value in options:
+        return value
+    raise ConfigurationError(f"{what}={value!r} is not known. Write one of: {', '.join(options)}.")
+
+
+def attributes(value: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
+    """
+    *value* as clean span attributes.
+
+    Raises:
+        ConfigurationError: it is not a mapping.
+    """
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise ConfigurationError(f"attributes={value!r} is no mapping. Write attributes={{'team': 'search'}}.")
+    return clean_attributes(value)

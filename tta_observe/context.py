@@ -1,0 +1,183 @@
+"""
+What the current call belongs to: one frozen value per concept, each in a context variable of its own.
+
+This is the only module that knows where the values are kept.
+Three cells that change hang on the frozen values: the strand of the connections, the totals of a workflow,
+and the number of steps opened inside a frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from contextvars_extras import ContextVarExt
+
+from tta_observe import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextvars import Token
+
+    from tta_observe._connections import Position
+    from tta_observe._values import AttributeValue
+    from tta_observe.usage import UsageSum
+
+_T = TypeVar("_T")
+
+
+class Totals:
+    """
+    What one workflow run spent so far, nested workflows included.
+
+    Adding reaches the totals of the outer workflows as well; safe from any thread.
+    """
+
+    __slots__ = ("_lock", "_outer", "cost_usd", "llm_calls", "open", "primitives", "priced_calls", "tokens")
+
+    def __init__(self, outer: Totals | None = None) -> None:
+        self._lock = threading.Lock()
+        self._outer = outer
+        self.open = True
+        """False after the workflow ended: what still runs is its own."""
+        self.cost_usd = 0.0
+        self.llm_calls = self.priced_calls = self.tokens = self.primitives = 0
+
+    def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
+        """Count one LLM call of *tokens* tokens; *cost_usd* is None when no price is known."""
+        for totals in self._chain():
+            with totals._lock:
+                totals.llm_calls += 1
+                totals.tokens += tokens
+                if cost_usd is not None:
+                    totals.priced_calls += 1
+                    totals.cost_usd += cost_usd
+
+    def add_primitive(self) -> None:
+        """Count one primitive that ended."""
+        for totals in self._chain():
+            with totals._lock:
+                totals.primitives += 1
+
+    def close(self) -> dict[str, AttributeValue]:
+        """
+        End the counting and return the roll-up as span attributes.
+
+        The cost is left out when calls were made and none had a price.
+        """
+        with self._lock:
+            self.open = False
+            found: dict[str, AttributeValue] = {
+                semconv.WORKFLOW_LLM_CALLS: self.llm_calls,
+                semconv.WORKFLOW_TOTAL_TOKENS: self.tokens,
+                semconv.WORKFLOW_PRIMITIVES: self.primitives,
+            }
+            if self.priced_calls or not self.llm_calls:
+                found[semconv.WORKFLOW_COST_USD] = self.cost_usd
+            return found
+
+    def _chain(self) -> Iterator[Totals]:
+        totals: Totals | None = self
+        while totals is not None:
+            if totals.open:
+                yield totals
+            totals = totals._outer
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowContext:
+    """
+    Who and what the current code works for; what an inner block does not set it inherits.
+
+    Read it with :func:`tta_observe.current_workflow`.
+    """
+
+    workflow_name: str | None = None
+    workflow_id: str | None = None
+    session_id: str | None = None
+    agent_id: str | None = None
+    agent_type: str | None = None
+    llm_provider: str | None = None
+    llm_model_name: str | None = None
+    llm_model_tier: str | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    totals: Totals | None = field(default=None, repr=False, compare=False)
+    span_attributes: Mapping[str, AttributeValue] = field(init=False, repr=False, compare=False)
+    """The same as :meth:`to_otel_context`, made once: not to be changed."""
+
+    def __post_init__(self) -> None:
+        named = {key: value for key, name in _ATTRIBUTE_OF.items() if (value := getattr(self, name)) is not None}
+        object.__setattr__(self, "span_attributes", {**self.attributes, **named})
+
+    def to_otel_context(self) -> dict[str, AttributeValue]:
+        """The attributes that every span inside carries, by their names in :mod:`tta_observe.semconv`."""
+        return dict(self.span_attributes)
+
+
+_ATTRIBUTE_OF: Final = {
+    semconv.WORKFLOW_NAME: "workflow_name",
+    semconv.WORKFLOW_ID: "workflow_id",
+    semconv.SESSION_ID: "session_id",
+    semconv.AGENT_ID: "agent_id",
+    semconv.AGENT_TYPE: "agent_type",
+    semconv.LLM_PROVIDER: "llm_provider",
+    semconv.LLM_MODEL_NAME: "llm_model_name",
+    semconv.LLM_MODEL_TIER: "llm_model_tier",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    The observed block that encloses the current code.
+
+    *primitive_name*, *primitive_type* and *usage* are those of the nearest primitive or workflow: a step passes them on.
+    """
+
+    primitive_name: str | None
+    primitive_type: str | None
+    is_step: bool = False
+    usage: UsageSum | None = None
+    steps: itertools.count[int] = field(default_factory=itertools.count)
+
+
+class State(NamedTuple):
+    """All context variables at once, for generator shells."""
+
+    workflow: WorkflowContext | None
+    frame: Frame | None
+    position: Position | None
+
+
+WORKFLOW: Final[ContextVarExt[WorkflowContext | None]] = ContextVarExt("tta_observe.workflow", default=None)
+FRAME: Final[ContextVarExt[Frame | None]] = ContextVarExt("tta_observe.frame", default=None)
+POSITION: Final[ContextVarExt[Position | None]] = ContextVarExt("tta_observe.position", default=None)
+
+
+def restore(variable: ContextVarExt[_T], token: Token[Any], ours: _T, before: _T) -> bool:
+    """
+    Put the value from *before* back; returns whether we are still in the context in which *ours* was set.
+
+    Elsewhere the token is of no use: there *before* is put back only where *ours* is still current.
+    """
+    try:
+        variable.reset(token)
+    except ValueError:
+        if variable.get() is ours:
+            variable.set(before)
+        return False
+    return True
+
+
+def capture() -> State:
+    """The values of all our variables."""
+    return State(WORKFLOW.get(), FRAME.get(), POSITION.get())
+
+
+def swap(state: State) -> None:
+    """Set all our variables to *state*; those that hold it already are not touched."""
+    for variable, value in zip((WORKFLOW, FRAME, POSITION), state, strict=True):
+        if variable.get() is not value:
+            variable.set(value)
