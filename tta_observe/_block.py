@@ -1,0 +1,110 @@
+"""
+Blocks: ``with`` and decorator in one, for everything that can be opened.
+
+A block used as a decorator opens a new one at each call, for all shapes of functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+
+from tta_observe import _shells
+from tta_observe.context import WORKFLOW, WorkflowContext, restore
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tta_observe._call import Live, Step
+    from tta_observe._shells import F
+
+V = TypeVar("V")
+
+
+class Binding:
+    """A :class:`WorkflowContext` that was made current, and how to undo that."""
+
+    __slots__ = ("_before", "_token", "value")
+
+    def __init__(self, value: WorkflowContext) -> None:
+        self.value = value
+        self._before = WORKFLOW.get()
+        self._token = WORKFLOW.set(value)
+
+    def is_innermost(self) -> bool:
+        """Whether nothing was bound later in this context."""
+        return WORKFLOW.get() is self.value
+
+    def unbind(self) -> None:
+        """Make the outer value current again, where ours still is."""
+        restore(WORKFLOW, self._token, self.value, self._before)
+
+    def finish(self, error: BaseException | None) -> None:
+        """Nothing to record."""
+
+
+class OpenBlock(Generic[V]):
+    """One run of a block: what it bound, what it observes, and what ``with`` yields."""
+
+    __slots__ = ("_parts", "value")
+
+    def __init__(self, value: V, *parts: Binding | Live | Step | None) -> None:
+        self.value = value
+        self._parts = tuple(part for part in reversed(parts) if part is not None)
+
+    def is_innermost(self) -> bool:
+        """Whether this run, of several of one block, is the one to close."""
+        return all(part.is_innermost() for part in self._parts[:1])
+
+    def unbind(self) -> None:
+        """Make the context what it was before."""
+        for part in self._parts:
+            part.unbind()
+
+    def finish(self, error: BaseException | None) -> None:
+        """Record how the run ended."""
+        for part in self._parts:
+            part.finish(error)
+
+
+class Block(Generic[V]):
+    """What every block has in common; subclasses say what to open."""
+
+    def __init__(self) -> None:
+        self._runs: list[OpenBlock[V]] = []
+
+    def open(self) -> OpenBlock[V]:
+        """Open a new run in the current context. Never raises."""
+        raise NotImplementedError
+
+    def __enter__(self) -> V:
+        run = self.open()
+        self._runs.append(run)
+        return run.value
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._runs:
+            _shells.close(self._take(), error)
+
+    def __call__(self, function: F) -> F:
+        """
+        Decorate *function*: each call runs in a new run of this block.
+
+        Raises:
+            ConfigurationError: *function* is a class, or cannot be called.
+        """
+        _shells.refuse_class(function, type(self).__name__)
+        return cast("F", _shells.observe(function, self.open, self))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_runs": []}
+
+    def _take(self) -> OpenBlock[V]:
+        # One block may be open several times at once, in several tasks: close the run of this context.
+        for run in reversed(self._runs):
+            if run.is_innermost():
+                self._runs.remove(run)
+                return run
+        return self._runs.pop()

@@ -1,0 +1,301 @@
+"""
+One observed call: ``enter(site) -> live``, then ``live.unbind()`` and ``live.finish(error)``.
+
+A :class:`CallSite` holds all that is constant per decorated function or block; a :class:`Live` what is one call's.
+Shells for the shapes of functions are in :mod:`tta_observe._shells`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from tta_observe import _connections, _telemetry, semconv
+from tta_observe._guard import guarded
+from tta_observe._outcome import classify, exception_event, message_of
+from tta_observe._values import clean, clean_attributes
+from tta_observe.context import FRAME, WORKFLOW, Frame, restore
+from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
+from tta_observe.usage import UsageSum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tta_observe._outcome import Outcome
+    from tta_observe._telemetry import Slot
+    from tta_observe._values import AttributeValue
+    from tta_observe.context import Totals, WorkflowContext
+
+_MOST_STEPS: Final = 99
+"""Above it the span is called ``step_n``, so that the number of span names stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """What is constant about a primitive, an agent block or a workflow; made where it is written."""
+
+    name: str
+    type: str
+    span_name: str
+    attributes: Mapping[str, AttributeValue]
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether a run of it is a workflow run."""
+        return self.type == semconv.WORKFLOW_TYPE
+
+
+def primitive_site(name: str, type_: str, action: str, attributes: Mapping[str, AttributeValue]) -> CallSite:
+    """The site of a primitive; all arguments are checked and clean."""
+    own = {semconv.PRIMITIVE_ACTION: action}
+    return CallSite(name, type_, f"primitive.{type_}.{action}", {**attributes, **own, **_common(name, type_)})
+
+
+def workflow_site(name: str) -> CallSite:
+    """The site of a workflow; its span is named when it starts, after the bounded label value."""
+    return CallSite(name, semconv.WORKFLOW_TYPE, "", _common(name, semconv.WORKFLOW_TYPE))
+
+
+def _common(name: str, type_: str) -> dict[str, AttributeValue]:
+    kind = semconv.OPENINFERENCE_KINDS.get(type_, "CHAIN")
+    return {semconv.PRIMITIVE_NAME: name, semconv.PRIMITIVE_TYPE: type_, semconv.OPENINFERENCE_SPAN_KIND: kind}
+
+
+class _Current:
+    """A span and its frame, made current together, and how to undo that."""
+
+    __slots__ = ("_attached", "_before", "_frame", "_outer", "_token", "otel_context", "span")
+
+    def __init__(self, span: Any, frame: Frame, outer: Frame | None) -> None:
+        self.span = span
+        self._frame, self._outer = frame, outer
+        self._before = _telemetry.otel_current()
+        self.otel_context, self._attached = _telemetry.attach(span)
+        self._token = FRAME.set(frame)
+
+    def is_innermost(self) -> bool:
+        """Whether nothing opened later is still open in this context."""
+        return FRAME.get() is self._frame
+
+    def unbind(self) -> None:
+        """Make the outer span and frame current again, where ours still are."""
+        same = restore(FRAME, self._token, self._frame, self._outer)
+        _telemetry.detach(self.otel_context, self._attached, self._before, same_context=same)
+
+
+class Step:
+    """A running step: a span only, no execution and no node."""
+
+    __slots__ = ("_current", "_detail")
+
+    def __init__(self, slot: Slot, name: str, outer: Frame | None) -> None:
+        index = next(outer.steps) if outer is not None else 0
+        span = slot.start_span(
+            f"primitive.sequential.step_{index if index <= _MOST_STEPS else 'n'}",
+            {**_inherited(), **_step_attributes(index, name)},
+            time_ns(),
+            client=False,
+        )
+        frame = Frame(*_of(outer), is_step=True, usage=outer.usage if outer else None)
+        self._current = _Current(span, frame, outer)
+        self._detail = slot.error_detail
+
+    @property
+    def span(self) -> Any:
+        """The OpenTelemetry span."""
+        return self._current.span
+
+    def is_innermost(self) -> bool:
+        """Whether nothing opened later is still open in this context."""
+        return self._current.is_innermost()
+
+    @guarded
+    def unbind(self) -> None:
+        """Make what was outside current again."""
+        self._current.unbind()
+
+    @guarded
+    def finish(self, error: BaseException | None) -> None:
+        """End the span."""
+        try:
+            tell_failure(self.span, error, classify(error), self._detail)
+        finally:
+            self.span.end()
+
+
+class Live:
+    """One observed call that is running."""
+
+    __slots__ = ("_current", "_pid", "_site", "_slot", "_started", "_started_ns", "_step", "_visit", "_workflow")
+
+    def __init__(self, slot: Slot, site: CallSite) -> None:
+        self._slot, self._site = slot, site
+        self._workflow = WORKFLOW.get()
+        self._pid = os.getpid()
+        self._step: Step | None = None
+        outer = FRAME.get()
+        anchor = _telemetry.span_anchor()
+        if outer is not None and outer.primitive_type == "sequential" and not outer.is_step:
+            self._step = Step(slot, site.name, outer)
+            outer = FRAME.get()
+        self._visit = _connections.enter(site.name, is_workflow=site.is_workflow, anchor=anchor)
+        self._started_ns, self._started = time_ns(), perf_counter_ns()
+        try:
+            self._current = self._open(outer)
+        except BaseException:  # the application's sampler or processor failed: leave its context as it was
+            self._abandon()
+            raise
+        self._count_start()
+
+    @property
+    def span(self) -> Any:
+        """The OpenTelemetry span."""
+        return self._current.span
+
+    def is_innermost(self) -> bool:
+        """Whether nothing opened later is still open in this context."""
+        return self._current.is_innermost()
+
+    @guarded
+    def unbind(self) -> None:
+        """Make what was outside current again."""
+        self._current.unbind()
+        if self._step is not None:
+            self._step.unbind()
+
+    @guarded
+    def finish(self, error: BaseException | None) -> None:
+        """End the span and record the execution; *error* is what the call raised."""
+        duration_ns = perf_counter_ns() - self._started
+        outcome = classify(error)
+        _connections.leave(self._visit)
+        try:
+            self._count_end(outcome, duration_ns / 1e6)
+            self.span.set_attributes(self._final_attributes(outcome, duration_ns / 1e6))
+            tell_failure(self.span, error, outcome, self._slot.error_detail)
+        finally:
+            # From the monotonic clock: the wall clock may be set back while the call runs.
+            self.span.end(self._started_ns + duration_ns)
+            if self._step is not None:
+                self._step.finish(error)
+
+    def _open(self, outer: Frame | None) -> _Current:
+        site, is_llm = self._site, self._site.type in semconv.LLM_TYPES
+        name = site.span_name or f"workflow.{self._slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
+        span = self._slot.start_span(name, {**_inherited(), **site.attributes}, self._started_ns, client=is_llm)
+        return _Current(span, Frame(site.name, site.type, usage=UsageSum(span) if is_llm else None), outer)
+
+    def _abandon(self) -> None:
+        _connections.leave(self._visit)
+        if self._step is not None:
+            self._step.unbind()
+            self._step.finish(None)
+
+    @guarded
+    def _count_start(self) -> None:
+        for source, kind, times in self._visit.edges:
+            self._slot.record(CONNECTIONS, times, (source, self._site.name, kind), self._current.otel_context)
+        if self._site.is_workflow:
+            self._slot.record(ACTIVE_WORKFLOWS, 1, self._owner())
+
+    def _count_end(self, outcome: Outcome, duration_ms: float) -> None:
+        site, (workflow, agent), context = self._site, self._owner(), self._current.otel_context
+        labels = (site.name, site.type, outcome.status, workflow)
+        self._slot.record(EXECUTIONS, 1, (*labels, agent, outcome.error_type), context)
+        self._slot.record(EXECUTION_DURATION, duration_ms, labels, context)
+        # A forked child has inherited the block, but it was the parent that raised the gauge.
+        if site.is_workflow and os.getpid() == self._pid:
+            self._slot.record(ACTIVE_WORKFLOWS, -1, (workflow, agent))
+
+    def _final_attributes(self, outcome: Outcome, duration_ms: float) -> dict[str, AttributeValue]:
+        found: dict[str, AttributeValue] = {
+            semconv.EXECUTION_STATUS: outcome.status,
+            semconv.EXECUTION_DURATION_MS: duration_ms,
+        }
+        if outcome.closed_early:
+            found[semconv.EXECUTION_CLOSED_EARLY] = True
+        return {**found, **self._roll_up()}
+
+    def _roll_up(self) -> Mapping[str, AttributeValue]:
+        totals: Totals | None = self._workflow.totals if self._workflow is not None else None
+        if totals is None:
+            return {}
+        if self._site.is_workflow:
+            return totals.close()
+        totals.add_primitive()
+        return {}
+
+    def _owner(self) -> tuple[str | None, str | None]:
+        workflow = self._workflow
+        return (workflow.workflow_name, workflow.agent_type) if workflow is not None else (None, None)
+
+
+@guarded
+def enter(site: CallSite) -> Live | None:
+    """Start observing a call of *site* in the current context; None when there is nothing to record to."""
+    slot = _telemetry.current()
+    return Live(slot, site) if slot is not None else None
+
+
+@guarded
+def enter_step(name: str) -> Step | None:
+    """Start a step in the current context; None when there is nothing to record to."""
+    slot = _telemetry.current()
+    return Step(slot, name, FRAME.get()) if slot is not None else None
+
+
+def tell_failure(span: Any, error: BaseException | None, outcome: Outcome, detail: str) -> None:
+    """Put a failure on *span*: status, ``error.*`` and the exception event, as far as *detail* allows."""
+    if error is None or outcome.error_type is None or not span.is_recording():
+        return
+    message = message_of(error, detail)
+    _telemetry.mark_failed(span, message)
+    span.set_attribute(semconv.ERROR_TYPE, outcome.error_type)
+    if message is not None:
+        span.set_attribute(semconv.ERROR_MESSAGE, message)
+    span.add_event(semconv.EXCEPTION_EVENT, exception_event(error, outcome.error_type, message, detail))
+
+
+class SpanHandle:
+    """
+    What a block yields: the span, safe to use whatever is passed in, and harmless without telemetry.
+
+    Values of any type are taken; they are cleaned as all that leaves the process.
+    """
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any = None) -> None:
+        self._span = span
+
+    @guarded
+    def set_attribute(self, key: str, value: object) -> None:
+        """Set one attribute of the span."""
+        self.set_attributes({key: value})
+
+    @guarded
+    def set_attributes(self, attributes: Mapping[str, object]) -> None:
+        """Set attributes of the span; those whose value is None are left out."""
+        if self._span is not None:
+            self._span.set_attributes(clean_attributes(attributes))
+
+    @guarded
+    def add_event(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
+        """Add an event to the span, now."""
+        if self._span is not None:
+            self._span.add_event(str(clean(name)), clean_attributes(attributes or {}))
+
+
+def _inherited() -> Mapping[str, AttributeValue]:
+    workflow: WorkflowContext | None = WORKFLOW.get()
+    return workflow.span_attributes if workflow is not None else {}
+
+
+def _of(frame: Frame | None) -> tuple[str | None, str | None]:
+    return (frame.primitive_name, frame.primitive_type) if frame is not None else (None, None)
+
+
+def _step_attributes(index: int, name: str) -> dict[str, AttributeValue]:
+    return {semconv.STEP_INDEX: index, semconv.STEP_NAME: name, semconv.OPENINFERENCE_SPAN_KIND: "CHAIN"}

@@ -1,0 +1,234 @@
+"""
+The slot: where spans and measurements go right now.
+
+One module-level slot, filled by ``configure()`` or by the tests; without one, the providers of the application.
+This module alone talks to the OpenTelemetry API, and works as a no-op where that is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tta_observe import _guard, semconv
+from tta_observe._bounds import LabelBounds, LabelSets, LabelValues
+from tta_observe._values import finite_number
+from tta_observe.instruments import INSTRUMENTS, InstrumentSpec
+
+try:
+    from opentelemetry import context as otel_context
+    from opentelemetry import metrics, trace
+except ImportError:  # the host application runs exactly as before, without telemetry
+    OTEL_INSTALLED = False
+else:
+    OTEL_INSTALLED = True
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tta_observe._values import AttributeValue
+    from tta_observe.pricing import Price
+
+
+class Recorder:
+    """One instrument of the table, on one or more meters, with its labels bounded."""
+
+    def __init__(self, spec: InstrumentSpec, meters: Sequence[Any], bounds: LabelBounds) -> None:
+        self._spec = spec
+        self._sets = LabelSets(spec, bounds)
+        self._records = tuple(_record_function(spec, meter) for meter in meters)
+        self.rejected = 0
+
+    def record(self, value: float, labels: LabelValues, context: Any = None) -> None:
+        """
+        Record *value* with *labels* in the order of the instrument's table row.
+
+        A value that would stop the SDK (not a number, not finite, negative, beyond 64 bits) is counted and left out.
+        """
+        if finite_number(value) is None and not (self._spec.kind == "up_down_counter" and value == -1):
+            self.reject()
+            return
+        attributes = self._sets.attributes(labels)
+        for record in self._records:
+            record(value, attributes, context)
+
+    def reject(self) -> None:
+        """Count a value that cannot be recorded, and say so once per instrument."""
+        self.rejected += 1
+        _guard.warn_once(
+            f"rejected:{self._spec.name}",
+            "%s: a value was not recorded. Pass a finite number that is not negative.",
+            self._spec.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A tracer, the recorders of all instruments, and what recording needs to know."""
+
+    tracer: Any
+    recorders: Mapping[str, Recorder]
+    bounds: LabelBounds
+    error_detail: str = "message"
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+    def record(self, spec: InstrumentSpec, value: float, labels: LabelValues, context: Any = None) -> None:
+        """Record *value* on the instrument of *spec*."""
+        self.recorders[spec.name].record(value, labels, context)
+
+    def start_span(
+        self, name: str, attributes: Mapping[str, AttributeValue], started_ns: int | None, *, client: bool, server: bool = False
+    ) -> Any:
+        """Start a span as a child of the current one; it is not made current."""
+        kind = trace.SpanKind.CLIENT if client else trace.SpanKind.SERVER if server else trace.SpanKind.INTERNAL
+        return self.tracer.start_span(name, kind=kind, attributes=attributes, start_time=started_ns)
+
+
+def make_slot(
+    tracer: Any,
+    meters: Sequence[Any],
+    *,
+    label_limit: int = 200,
+    error_detail: str = "message",
+    prices: Mapping[str, Price] | None = None,
+) -> Slot:
+    """Build a slot whose measurements go to every one of *meters*."""
+    bounds = LabelBounds(label_limit)
+    recorders = {spec.name: Recorder(spec, meters, bounds) for spec in INSTRUMENTS}
+    return Slot(tracer, recorders, bounds, error_detail, prices or {})
+
+
+def _record_function(spec: InstrumentSpec, meter: Any) -> Any:
+    if spec.kind == "histogram":
+        return meter.create_histogram(
+            spec.name, spec.unit, spec.description, explicit_bucket_boundaries_advisory=spec.buckets
+        ).record
+    create = meter.create_counter if spec.kind == "counter" else meter.create_up_down_counter
+    return create(spec.name, spec.unit, spec.description).add
+
+
+def process_id() -> int:
+    """Of this process."""
+    return os.getpid()
+
+
+def instance_id() -> str:
+    """``service.instance.id``: a random UUID, another one in each process."""
+    if _INSTANCE.pid != os.getpid():
+        _INSTANCE.pid, _INSTANCE.id = os.getpid(), str(uuid.uuid4())
+    return _INSTANCE.id
+
+
+class _Instance:
+    pid = 0
+    id = ""
+
+
+_INSTANCE: Final = _Instance()
+
+
+class _Disabled:
+    """Filled into the slot to switch everything off, whatever providers the application has."""
+
+
+DISABLED: Final = _Disabled()
+
+
+class _State:
+    def __init__(self) -> None:
+        self.installed: Slot | _Disabled | None = None
+        self.ambient: tuple[Any, Any, Slot] | None = None
+        self.lock = threading.Lock()
+
+
+_STATE: Final = _State()
+
+
+def install(slot: Slot | _Disabled | None) -> Slot | _Disabled | None:
+    """Fill the slot and return what was in it; None means the providers of the application."""
+    before, _STATE.installed = _STATE.installed, slot
+    return before
+
+
+def current() -> Slot | None:
+    """The slot to record with, or None when there is nothing to record to."""
+    installed = _STATE.installed
+    if installed is None:
+        return _ambient() if OTEL_INSTALLED else None
+    return installed if isinstance(installed, Slot) else None
+
+
+def _ambient() -> Slot | None:
+    """A slot on the providers that the application has set, made again when it sets others."""
+    tracers, meters = trace.get_tracer_provider(), metrics.get_meter_provider()
+    if not (is_real(tracers) or is_real(meters)):
+        return None
+    cached = _STATE.ambient
+    if cached is None or cached[0] is not tracers or cached[1] is not meters:
+        with _STATE.lock:
+            cached = _STATE.ambient = (tracers, meters, _slot_on(tracers, meters))
+    return cached[2]
+
+
+def is_real(provider: Any) -> bool:
+    """Whether *provider* is one that somebody set, and not a stand-in of the OpenTelemetry API."""
+    # The API's stand-ins (proxy, default, no-op) live in the API package; the metrics proxy has no public name.
+    return not type(provider).__module__.startswith(("opentelemetry.trace", "opentelemetry.metrics"))
+
+
+def _slot_on(tracers: Any, meters: Any) -> Slot:
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    meter = meters.get_meter(semconv.SCOPE)
+    return make_slot(tracers.get_tracer(semconv.SCOPE), () if disabled else (meter,))
+
+
+# The current span. Everything below is called only where a slot was found, so the API is there.
+
+
+def attach(span: Any) -> tuple[Any, Any]:
+    """Make *span* current; returns the new OpenTelemetry context and the token that undoes it."""
+    made = trace.set_span_in_context(span)
+    return made, otel_context.attach(made)
+
+
+def detach(made: Any, token: Any, before: Any, *, same_context: bool) -> None:
+    """
+    Undo :func:`attach`.
+
+    From another context the token is of no use and OpenTelemetry would log an error: put *before* back
+    where *made* is still current, and leave everything else alone.
+    """
+    if same_context:
+        otel_context.detach(token)
+    elif otel_context.get_current() is made:
+        otel_context.attach(before)
+
+
+def otel_current() -> Any:
+    """The current OpenTelemetry context, or None without OpenTelemetry."""
+    return otel_context.get_current() if OTEL_INSTALLED else None
+
+
+def otel_swap(wanted: Any) -> None:
+    """Make *wanted* the current OpenTelemetry context, for generator shells."""
+    if OTEL_INSTALLED and otel_context.get_current() is not wanted:
+        otel_context.attach(wanted)
+
+
+def current_span() -> Any:
+    """The current span when it takes attributes, else None."""
+    span = trace.get_current_span() if OTEL_INSTALLED else None
+    return span if span is not None and span.is_recording() else None
+
+
+def span_anchor() -> int:
+    """Identifier of the current span, 0 without one."""
+    return trace.get_current_span().get_span_context().span_id
+
+
+def mark_failed(span: Any, description: str | None) -> None:
+    """Set the status of *span* to ERROR."""
+    span.set_status(trace.Status(trace.StatusCode.ERROR, description))
