@@ -1,0 +1,232 @@
+"""``configure``, ``flush``, ``shutdown`` and ``stats``: the one writer of the slot."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Never
+
+from tta_observe import _guard, _telemetry
+from tta_observe._settings import Settings, resolve
+from tta_observe.errors import unknown_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tta_observe._pipeline import LaneStats, Pipeline
+    from tta_observe.pricing import Price
+
+EXIT_S: Final = 2.0
+"""Longest that the end of the process is delayed, for all signals and exporters together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is known of the telemetry of this process, read at one moment."""
+
+    configured: bool
+    exporters: tuple[LaneStats, ...]
+    """One row an exporter: spans recorded = delivered + dropped by reason + waiting."""
+    overflows: Mapping[str, int]
+    """Measurements folded into ``other``, by label or instrument."""
+    rejected: Mapping[str, int]
+    """Values that were no numbers an instrument can take, by instrument."""
+    internal_errors: Mapping[str, int]
+    """Failures of the telemetry that were kept from the host application, by place."""
+
+
+class Telemetry:
+    """What ``configure()`` set up."""
+
+    def __init__(
+        self, decided: tuple[Settings, Any, Any], pipeline: Pipeline | None, slot: _telemetry.Slot | None
+    ) -> None:
+        self.decided = decided
+        """The settings and the two providers that were given."""
+        self._pipeline = pipeline
+        self._slot = slot
+
+    @property
+    def tracer_provider(self) -> Any:
+        """The provider of our spans; ``trace.set_tracer_provider()`` takes it when your own spans shall join them."""
+        return self._pipeline.tracer_provider if self._pipeline is not None else None
+
+    def flush(self, timeout_s: float = 2.0) -> bool:
+        """
+        Deliver everything recorded so far.
+
+        Args:
+            timeout_s: return after so many seconds, whatever happened.
+
+        Returns:
+            True only when everything recorded before the call was acknowledged or committed.
+        """
+        return self._pipeline is None or self._pipeline.flush(timeout_s)
+
+    def shutdown(self, timeout_s: float = 2.0) -> bool:
+        """
+        Deliver, and stop; afterwards ``configure()`` may be called anew. A second call does nothing.
+
+        Args:
+            timeout_s: return after so many seconds, whatever happened.
+
+        Returns:
+            True only when everything recorded before the call was acknowledged or committed.
+        """
+        with _STATE.lock:
+            pipeline, self._pipeline = self._pipeline, None
+            if _STATE.telemetry is self:
+                _STATE.telemetry = None
+                _telemetry.install(None)
+        return pipeline is None or pipeline.shutdown(timeout_s)
+
+    def stats(self) -> Stats:
+        """What is known so far."""
+        recorders = self._slot.recorders if self._slot is not None else {}
+        return Stats(
+            configured=self._slot is not None,
+            exporters=tuple(lane.stats() for lane in self._pipeline.lanes) if self._pipeline is not None else (),
+            overflows=dict(self._slot.bounds.overflows) if self._slot is not None else {},
+            rejected={name: recorder.rejected for name, recorder in recorders.items() if recorder.rejected},
+            internal_errors=dict(_guard.STATE.errors),
+        )
+
+
+class _State:
+    def __init__(self) -> None:
+        self.telemetry: Telemetry | None = None
+        self.lock = threading.RLock()
+        self.exit_hook = False
+
+
+_STATE: Final = _State()
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    service_version: str | None = None,
+    environment: str | None = None,
+    exporter: str | Sequence[str] = "auto",
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    insecure: bool | None = None,
+    sample_ratio: float | None = None,
+    export_interval_s: float | None = None,
+    store: str | Path | None = None,
+    label_limit: int = 200,
+    error_detail: str = "message",
+    prices: Mapping[str, Price] | None = None,
+    resource_attributes: Mapping[str, Any] | None = None,
+    tracer_provider: Any = None,
+    meter_provider: Any = None,
+    **unknown: Never,
+) -> Telemetry:
+    """
+    Say where the telemetry goes. Everything has a default: without arguments, and with no OTLP endpoint in the
+    environment, it goes to the local store that ``tta-observe report`` reads.
+
+    A second call with equal settings returns the same object; with others it warns once and keeps the first. Providers
+    of the application are used and never replaced.
+
+    Args:
+        service_name: default: ``OTEL_SERVICE_NAME``, else ``unknown_service:`` and the name of the script.
+        service_version: version of the service.
+        environment: where it runs, e.g. ``"production"``; becomes ``deployment.environment.name``.
+        exporter: ``auto``, ``local``, ``otlp``, ``console``, ``none``, or a tuple of them. ``auto`` is ``otlp`` when an
+            endpoint is known, else ``local``.
+        endpoint: of an OTLP/gRPC receiver, with scheme: ``http://`` is plaintext, ``https://`` is TLS.
+        headers: sent with every OTLP request; never logged.
+        insecure: plaintext; the scheme of *endpoint* says the same.
+        sample_ratio: share of traces that are recorded, 0 to 1; metrics stay exact.
+        export_interval_s: seconds between two collections of metrics. Default: 1 for the local store, 15 for OTLP.
+        store: file of the local store.
+        label_limit: different values of one label before further ones become ``other``.
+        error_detail: what is told of a failure: ``type``, ``message`` (1 KiB of it and the stack trace) or ``full``.
+        prices: USD per million tokens, by model or ``provider/model``.
+        resource_attributes: more about this process.
+        tracer_provider: used as it is, instead of the application's global one.
+        meter_provider: likewise.
+
+    Raises:
+        ConfigurationError: an argument is wrong or unknown; the message says what to write.
+    """
+    given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
+    if unknown:
+        raise unknown_option("configure", unknown, [*given, "tracer_provider", "meter_provider"])
+    settings, problems = resolve(given, os.environ)
+    with _STATE.lock:
+        return _configured((settings, tracer_provider, meter_provider), problems)
+
+
+_NOT_SETTINGS: Final = ("tracer_provider", "meter_provider", "unknown")
+
+
+def flush(timeout_s: float = 2.0) -> bool:
+    """Deliver everything recorded so far; see :meth:`Telemetry.flush`. True when nothing was configured."""
+    telemetry = _STATE.telemetry
+    return telemetry is None or telemetry.flush(timeout_s)
+
+
+def shutdown(timeout_s: float = 2.0) -> bool:
+    """Deliver, and stop; see :meth:`Telemetry.shutdown`. True when nothing was configured."""
+    telemetry = _STATE.telemetry
+    return telemetry is None or telemetry.shutdown(timeout_s)
+
+
+def stats() -> Stats:
+    """What is known of the telemetry of this process so far."""
+    telemetry = _STATE.telemetry
+    return telemetry.stats() if telemetry is not None else Stats(False, (), {}, {}, dict(_guard.STATE.errors))  # noqa: FBT003
+
+
+def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Telemetry:
+    before = _STATE.telemetry
+    if before is not None:
+        if before.decided != decided:
+            _guard.warn_once(
+                "configured-twice",
+                "configure() was called again with other settings: the first ones stay. Call shutdown() in between.",
+            )
+        return before
+    for problem in problems:
+        _guard.warn_once(f"environment:{problem}", "%s", problem)
+    telemetry = _STATE.telemetry = _made(decided)
+    if not _STATE.exit_hook:
+        atexit.register(_at_exit)
+        _STATE.exit_hook = True
+    return telemetry
+
+
+def _made(decided: tuple[Settings, Any, Any]) -> Telemetry:
+    settings = decided[0]
+    pipeline = None if settings.disabled else _built(*decided)
+    slot = None if pipeline is None else _slot(settings, pipeline)
+    _telemetry.install(slot or _telemetry.DISABLED)
+    return Telemetry(decided, pipeline, slot)
+
+
+def _built(settings: Settings, tracer_provider: Any, meter_provider: Any) -> Pipeline | None:
+    try:
+        from tta_observe import _pipeline
+    except ImportError as error:
+        _guard.warn_once("no-sdk", "nothing is recorded: %s. Run: pip install opentelemetry-sdk", error)
+        return None
+    return _guard.guarded(_pipeline.build)(settings, tracer_provider, meter_provider)
+
+
+def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:
+    return _telemetry.make_slot(
+        pipeline.tracer,
+        pipeline.meters,
+        label_limit=settings.label_limit,
+        error_detail=settings.error_detail,
+        prices=settings.prices,
+    )
+
+
+def _at_exit() -> None:
+    shutdown(EXIT_S)

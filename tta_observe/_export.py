@@ -1,0 +1,59 @@
+"""What the pipeline and its exporters have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class ExportFailed(Exception):  # noqa: N818 - an outcome of sending, told to the pipeline, never to a user
+    """
+    A batch was not acknowledged.
+
+    *retryable* says whether the same bytes may be accepted later.
+    """
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is sent at once: ended spans, a collection of metrics, or both."""
+
+    spans: Sequence[ReadableSpan] = ()
+    metrics: MetricsData | None = None
+
+
+class Exporter(Protocol):
+    """Where one lane of the pipeline sends to. Called by the worker of that lane only."""
+
+    name: str
+    """What it is called in settings, e.g. ``"local"``."""
+
+    target: str
+    """Where the telemetry goes, for people: a path or an address without secrets."""
+
+    dropped: int
+    """Spans that could not be encoded so far; their siblings were sent."""
+
+    def encode(self, batch: Batch) -> Any:
+        """Turn *batch* into what :meth:`send` takes. Pure: no socket, no disk."""
+
+    def send(self, encoded: Any, timeout_s: float) -> None:
+        """
+        Deliver; returning means acknowledged or committed.
+
+        Raises:
+            ExportFailed: not delivered within *timeout_s* seconds, or refused.
+        """
+
+    def close(self) -> None:
+        """Let go of sockets and files; interrupts a running :meth:`send` where that is possible."""
