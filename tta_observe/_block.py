@@ -81,7 +81,9 @@ class Block(Generic[V]):
         self._runs.append(run)
         return run.value
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._runs:
             _shells.close(self._take(), error)
 

@@ -44,16 +44,17 @@ def record_cache_operation(
     """
     if unknown:
         raise unknown_option("record_cache_operation", unknown, _OPTIONS)
-    _record(bool(hit), clean_label(name), clean_label(cache_type) or "memory", key, ttl_seconds, saved_usd)
+    _record(clean_label(name), clean_label(cache_type) or "memory", key, ttl_seconds, saved_usd, hit=hit)
 
 
 @guarded
 def _record(
-    hit: bool, name: str | None, cache_type: str, key: object, ttl_seconds: object, saved_usd: object
+    name: str | None, cache_type: str, key: object, ttl_seconds: object, saved_usd: object, *, hit: object
 ) -> None:
     slot = _telemetry.current()
     if slot is None:
         return
+    hit = bool(hit)
     frame = FRAME.get()
     labels = (name or (frame.primitive_name if frame is not None else None), cache_type)
     slot.record(CACHE_LOOKUPS, 1, labels)
@@ -63,10 +64,10 @@ def _record(
         slot.record(CACHE_SAVINGS, saved_usd, labels)  # type: ignore[arg-type]
     span = _telemetry.current_span()
     if span is not None:
-        span.set_attributes(_attributes(hit, cache_type, key, ttl_seconds, saved_usd))
+        span.set_attributes(_attributes(cache_type, key, ttl_seconds, saved_usd, hit=hit))
 
 
-def _attributes(hit: bool, cache_type: str, key: object, ttl: object, saved: object) -> dict[str, AttributeValue]:
+def _attributes(cache_type: str, key: object, ttl: object, saved: object, *, hit: bool) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue | None] = {
         semconv.CACHE_HIT: hit,
         semconv.CACHE_TYPE: cache_type,

@@ -29,6 +29,7 @@ Edge: TypeAlias = tuple[str, str, int]
 Nodes: TypeAlias = "tuple[Visit, ...]"
 End: TypeAlias = tuple[Nodes, str]
 """After which nodes a branch was forked, and the name that it ended in."""
+Ends: TypeAlias = dict[End, int]
 
 _MAX_ENDS: Final = 1000
 _MAX_DEPTH: Final = 32
@@ -56,14 +57,7 @@ class Strand:
         self.name = name
         self.owner = owner
         self.anchor = anchor
-        self.ended: dict[End, int] | None = None
-
-    def unjoined(self) -> dict[End, int]:
-        """*ended*, made when it is needed."""
-        ends = self.ended
-        if ends is None:
-            ends = self.ended = {}
-        return ends
+        self.ended: Ends = {}
 
 
 class Branch(Strand):
@@ -79,7 +73,7 @@ class Branch(Strand):
         self.fork = here.tails
         self.tails: Nodes = ()
         self.busy = 0
-        self.handed: tuple[dict[End, int], list[tuple[End, int]]] | None = None
+        self.handed: tuple[Ends, list[tuple[End, int]]] | None = None
 
     def start(self) -> None:
         """A node starts on this branch or on one forked from it."""
@@ -100,17 +94,17 @@ class Branch(Strand):
     def _hand_over(self) -> None:
         if isinstance(self.up, Visit) and self.up.token is None:
             return  # the parent has ended: nothing will be joined there
-        ends = self.up.unjoined()
+        ends = self.up.ended
         tails, joined = _open_ends(self.tails, self.ended)
-        leaves = [*[(node.name, 1) for node in tails], *joined]
-        self.handed = ends, [(_add_end(ends, (self.fork, name), count), count) for name, count in leaves]
+        names = [*[(node.name, 1) for node in tails], *joined]
+        self.handed = ends, [(_add_end(ends, (self.fork, name), count), count) for name, count in names]
 
     def _take_back(self) -> None:
         if self.handed is None:
             return
         (ends, given), self.handed = self.handed, None
         if ends is not self.up.ended:  # joined meanwhile; an end is joined once
-            self.tails, self.ended = (), None
+            self.tails, self.ended = (), {}
             return
         for end, count in given:
             ends[end] -= count
@@ -132,10 +126,11 @@ class Visit(Strand):
     def __init__(self, name: str, owner: object, before: Position | None) -> None:
         self.name = name
         self.owner = owner
-        self.anchor = self.ended = self.outer = None
+        self.anchor = None
+        self.ended = {}
         self.before = before
+        self.outer: Strand | None = None
         self.edges: tuple[Edge, ...] = ()
-        self.outer: Strand | None
         self.token: Token[Position | None] | None
 
 
@@ -179,14 +174,10 @@ def leave(visit: Visit) -> None:
     here: Position | None = _get()
     if here is None or here.strand is not visit:
         _end_elsewhere(visit, here)
-    elif not _is_context_of(token):  # a copy, made inside
-        _set(visit.before)
-        _leave_behind(visit)
-    elif visit.outer is None:
-        _set(visit.before)
     else:
-        _go_on(visit.outer, visit.outer, (visit,))
-    visit.token = visit.outer = visit.before = visit.ended = None
+        _step_out(visit, token)
+    visit.token = visit.outer = visit.before = None
+    visit.ended = {}
 
 
 def _top_level(here: Position | None, owner: object, *, is_workflow: bool, anchor: object) -> Position | None:
@@ -208,7 +199,7 @@ def _follow(here: Position, owner: object) -> tuple[Strand, tuple[Edge, ...]]:
     joined: list[tuple[str, int]] = []
     if strand.ended or strand.up is not None:
         with _lock:
-            ended, strand.ended = strand.ended, None
+            ended, strand.ended = strand.ended, {}
             if isinstance(strand, Branch):
                 strand.start()
         tails, joined = _open_ends(tails, ended)
@@ -236,13 +227,17 @@ def _edges(strand: Strand, tails: Nodes, kind: str) -> tuple[Edge, ...]:
     return () if strand.name is None else ((strand.name, NESTED, 1),)
 
 
-def _is_context_of(token: Token[Position | None]) -> bool:
-    """Whether *token* was made in this very context, not only in the same task; uses it up."""
+def _step_out(visit: Visit, token: Token[Position | None]) -> None:
     try:
         _reset(token)
-    except ValueError:
-        return False
-    return True
+    except ValueError:  # a copy of the context, made inside
+        _leave_behind(visit)
+        _set(visit.before)
+    else:
+        if visit.outer is None:
+            _set(visit.before)
+        else:
+            _go_on(visit.outer, visit.outer, (visit,))
 
 
 def _end_elsewhere(visit: Visit, here: Position | None) -> None:
@@ -251,10 +246,13 @@ def _end_elsewhere(visit: Visit, here: Position | None) -> None:
     if inner is not None:  # blocks that overlap: the inner one goes on outside
         _leave_behind(visit, replaced=True)
         inner.outer, inner.before = outer, before
-    elif outer is not None and outer.owner is _owner() and (here is before or _is_beside(here, outer)):
-        tails, strand = ((), outer) if here is None or here is before else (here.tails, here.strand)
-        tails = _without(tails, before.tails if before is not None else ())
-        _go_on(outer, strand, (*tails[1 - _MAX_ENDS :], visit))
+    elif outer is None or outer.owner is not _owner():
+        _leave_behind(visit)
+    elif here is before:
+        _go_on(outer, outer, (visit,))
+    elif here is not None and _is_beside(here.strand, outer):
+        others = _without(here.tails, before.tails if before is not None else ())
+        _go_on(outer, here.strand, (*others[1 - _MAX_ENDS :], visit))
     else:
         _leave_behind(visit)
 
@@ -276,7 +274,7 @@ def _leave_behind(visit: Visit, *, replaced: bool = False) -> None:
     outer, before = visit.outer, visit.before
     if outer is not None:
         with _lock:
-            _add_end(outer.unjoined(), (before.tails if before is not None else (), visit.name), 1)
+            _add_end(outer.ended, (before.tails if before is not None else (), visit.name), 1)
             if isinstance(outer, Branch) and not replaced:
                 outer.stop()
 
@@ -289,18 +287,17 @@ def _still_open_in(visit: Visit, here: Position | None) -> Visit | None:
     return strand if isinstance(strand, Visit) else None
 
 
-def _is_beside(here: Position | None, outer: Strand) -> bool:
-    """Whether *here* is on *outer*, or on its twin: a generator that is first in a context starts one unknown to it."""
-    one = outer if here is None else here.strand
-    if here is None or one is outer or isinstance(one, Visit) or isinstance(outer, Visit):
-        return here is not None and one is outer
-    return (one.owner, one.up, one.name, one.anchor) == (outer.owner, outer.up, outer.name, outer.anchor)
+def _is_beside(one: Strand, other: Strand) -> bool:
+    """Whether they are one, or twins: a generator that is first in a context makes a strand unknown to its consumer."""
+    if one is other or isinstance(one, Visit) or isinstance(other, Visit):
+        return one is other
+    return (one.owner, one.up, one.name, one.anchor) == (other.owner, other.up, other.name, other.anchor)
 
 
-def _open_ends(tails: Nodes, ended: dict[End, int] | None) -> tuple[Nodes, list[tuple[str, int]]]:
+def _open_ends(tails: Nodes, ended: Ends) -> tuple[Nodes, list[tuple[str, int]]]:
     """*tails* that no ended branch was forked after, and the names in which those branches ended."""
     counts: dict[str, int] = {}
-    for (fork, name), count in ended.items() if ended else ():
+    for (fork, name), count in ended.items():
         counts[name] = counts.get(name, 0) + count
         tails = _without(tails, fork)
     return tails, list(counts.items())
@@ -310,10 +307,12 @@ def _without(nodes: Nodes, others: Nodes) -> Nodes:
     return tuple([node for node in nodes if node not in others])
 
 
-def _add_end(ends: dict[End, int], end: End, count: int) -> End:
-    """Count *end*; past the limit first its fork point is given up, then its name."""
+def _add_end(ends: Ends, end: End, count: int) -> End:
+    """Count *end*, or a less exact one: past the limit fork points are given up, past twice the limit names."""
     if end not in ends and len(ends) >= _MAX_ENDS:
-        end = ((), end[1]) if ((), end[1]) in ends else ((), OTHER)
+        end = (), end[1]
+    if end not in ends and len(ends) >= 2 * _MAX_ENDS:
+        end = (), OTHER
     ends[end] = ends.get(end, 0) + count
     return end
 

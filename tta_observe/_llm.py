@@ -120,7 +120,9 @@ def _normal_form(
 
 
 @guarded
-def _record(slot: Slot | None, usage: LLMUsage, workflow: WorkflowContext, request: Mapping[str, AttributeValue]) -> None:
+def _record(
+    slot: Slot | None, usage: LLMUsage, workflow: WorkflowContext, request: Mapping[str, AttributeValue]
+) -> None:
     totals = workflow.totals
     if totals is not None:
         totals.add_llm_call(usage.total_tokens, usage.cost_usd)

@@ -57,7 +57,9 @@ def message_of(error: BaseException, detail: str) -> str | None:
     return clean_text(text, limit) if isinstance(text, str) and text else None
 
 
-def exception_event(error: BaseException, error_type: str, message: str | None, detail: str) -> dict[str, AttributeValue]:
+def exception_event(
+    error: BaseException, error_type: str, message: str | None, detail: str
+) -> dict[str, AttributeValue]:
     """Attributes of the standard ``exception`` event, the stack trace's last 8 KiB included where *detail* allows."""
     event: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: error_type}
     if message is not None:

@@ -59,7 +59,11 @@ def inner_function(function: Any) -> Any:
             function = function.func
         elif isinstance(function, (classmethod, staticmethod)):
             function = function.__func__
-        elif not inspect.isroutine(function) and not hasattr(function, "__code__") and hasattr(type(function), "__call__"):  # noqa: B004
+        elif (
+            not inspect.isroutine(function)
+            and not hasattr(function, "__code__")
+            and hasattr(type(function), "__call__")
+        ):
             return function.__wrapped__ if hasattr(function, "__wrapped__") else type(function).__call__
         else:
             return function

@@ -80,7 +80,13 @@ class Slot:
         self.recorders[spec.name].record(value, labels, context)
 
     def start_span(
-        self, name: str, attributes: Mapping[str, AttributeValue], started_ns: int | None, *, client: bool, server: bool = False
+        self,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
+        started_ns: int | None,
+        *,
+        client: bool,
+        server: bool = False,
     ) -> Any:
         """Start a span as a child of the current one; it is not made current."""
         kind = trace.SpanKind.CLIENT if client else trace.SpanKind.SERVER if server else trace.SpanKind.INTERNAL

@@ -35,11 +35,11 @@ class Totals:
     Adding reaches the totals of the outer workflows as well; safe from any thread.
     """
 
-    __slots__ = ("_lock", "_outer", "cost_usd", "llm_calls", "open", "primitives", "priced_calls", "tokens")
+    __slots__ = ("cost_usd", "llm_calls", "lock", "open", "outer", "priced_calls", "primitives", "tokens")
 
     def __init__(self, outer: Totals | None = None) -> None:
-        self._lock = threading.Lock()
-        self._outer = outer
+        self.lock = threading.Lock()
+        self.outer = outer
         self.open = True
         """False after the workflow ended: what still runs is its own."""
         self.cost_usd = 0.0
@@ -48,7 +48,7 @@ class Totals:
     def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
         """Count one LLM call of *tokens* tokens; *cost_usd* is None when no price is known."""
         for totals in self._chain():
-            with totals._lock:
+            with totals.lock:
                 totals.llm_calls += 1
                 totals.tokens += tokens
                 if cost_usd is not None:
@@ -58,7 +58,7 @@ class Totals:
     def add_primitive(self) -> None:
         """Count one primitive that ended."""
         for totals in self._chain():
-            with totals._lock:
+            with totals.lock:
                 totals.primitives += 1
 
     def close(self) -> dict[str, AttributeValue]:
@@ -67,7 +67,7 @@ class Totals:
 
         The cost is left out when calls were made and none had a price.
         """
-        with self._lock:
+        with self.lock:
             self.open = False
             found: dict[str, AttributeValue] = {
                 semconv.WORKFLOW_LLM_CALLS: self.llm_calls,
@@ -83,7 +83,7 @@ class Totals:
         while totals is not None:
             if totals.open:
                 yield totals
-            totals = totals._outer
+            totals = totals.outer
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from tta_observe import _telemetry, semconv
 from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
 from tta_observe._pipeline.lane import Lane, LaneStats
-from tta_observe._settings import Settings, Signal
 from tta_observe._values import clean_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tta_observe._export import Exporter
+    from tta_observe._settings import Settings, Signal
 
 __all__ = ["LaneStats", "Pipeline", "build"]
 

@@ -153,7 +153,9 @@ class Lane:
             self._asked += 1
             ticket = self._asked
             self._changed.notify_all()
-            answered = self._changed.wait_for(lambda: self._answered >= ticket or not self._thread.is_alive(), timeout_s)
+            answered = self._changed.wait_for(
+                lambda: self._answered >= ticket or not self._thread.is_alive(), timeout_s
+            )
             lost, self._dropped_before_flush = self._dropped.total() - self._dropped_before_flush, self._dropped.total()
             return answered and self._answered >= ticket and self._answer and not lost
 
@@ -202,7 +204,7 @@ class Lane:
             if now < next_spans and not forced and len(self._queue) < MAX_BATCH:
                 continue
             with_metrics = forced or now >= next_metrics
-            self._answered_with(self._cycle(with_metrics=with_metrics) is True, asked)
+            self._answer_flushes(asked, ok=self._cycle(with_metrics=with_metrics) is True)
             next_spans = monotonic() + max(spans_s, self._backoff_s)
             next_metrics = monotonic() + metrics_s if with_metrics else next_metrics
             next_metrics = max(next_metrics, monotonic() + self._backoff_s)
@@ -210,12 +212,16 @@ class Lane:
     def _wait(self, until: float) -> int:
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopping or self._asked > self._answered or (len(self._queue) >= MAX_BATCH and not self._backoff_s),
+                lambda: (
+                    self._stopping
+                    or self._asked > self._answered
+                    or (len(self._queue) >= MAX_BATCH and not self._backoff_s)
+                ),
                 max(0.0, until - monotonic()),
             )
             return self._asked
 
-    def _answered_with(self, ok: bool, asked: int) -> None:
+    def _answer_flushes(self, asked: int, *, ok: bool) -> None:
         with self._changed:
             self._answer, self._answered = ok, asked
             self._changed.notify_all()

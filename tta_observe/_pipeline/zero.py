@@ -35,7 +35,10 @@ class BornAtZero:
         self._sent = set()
         found = MetricsData(
             [
-                replace(resource, scope_metrics=[self._scope(s) for s in resource.scope_metrics if scope in (None, s.scope.name)])
+                replace(
+                    resource,
+                    scope_metrics=[self._scope(s) for s in resource.scope_metrics if scope in (None, s.scope.name)],
+                )
                 for resource in metrics.resource_metrics
             ]
         )
@@ -55,7 +58,9 @@ class BornAtZero:
             return metric
         with_zeros = isinstance(data, Histogram) or data.is_monotonic
         series = (scope, metric.name)
-        points: list[Any] = [made for point in data.data_points for made in self._points(series, point, with_zeros=with_zeros)]
+        points: list[Any] = [
+            made for point in data.data_points for made in self._points(series, point, with_zeros=with_zeros)
+        ]
         return replace(metric, data=replace(data, data_points=points))  # type: ignore[arg-type]
 
     def _points(self, series: tuple[str, str], point: Any, *, with_zeros: bool) -> Iterator[Any]:
