@@ -33,13 +33,15 @@ class Fork:
 Program = Call | Sequence | Fork
 
 
-def programs(names=st.sampled_from("ABCDE")):
+def programs():
     """Series-parallel programs up to four levels deep, as agents are: steps, fan-outs, steps inside steps."""
-    pauses = st.integers(0, 3)
-    leaf = st.builds(Call, names, pauses)
-    return _deeper(_deeper(_deeper(leaf, names, pauses), names, pauses), names, pauses)
+    return _deeper(_deeper(_deeper(_calls(st.none()))))
 
 
-def _deeper(inner, names, pauses):
+def _deeper(inner):
     parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
-    return st.one_of(st.builds(Call, names, pauses, st.none() | inner), st.builds(Sequence, parts), st.builds(Fork, parts))
+    return st.one_of(_calls(st.none() | inner), st.builds(Sequence, parts), st.builds(Fork, parts))
+
+
+def _calls(body):
+    return st.builds(Call, st.sampled_from("ABCDE"), st.integers(0, 3), body)

@@ -1,10 +1,10 @@
 """
 What ran before what: the edges of the service map.
 
-Each context has a :class:`Position`: a strand, and the nodes that ended last on it.
-A task or thread that is forked copies it, so the fork point is what was copied, not what has run by the time the
-branch starts. When nothing in a branch runs any more, it hands the names of its ends over to the strand that it was
-forked from, and takes them back when it goes on: nobody has to hold a branch, and ends of one name are one number.
+Each context has a position: a strand, and the nodes that ended last on it. A task or thread that is forked copies it,
+so the fork point is what was copied, not what has run by the time the branch starts. When nothing in a branch runs
+any more, it hands the names of its ends over to the strand that it was forked from, and takes them back when it goes
+on: nobody has to hold a branch, and ends of one name are one number.
 
 The source of an edge ended before its target started: only ended nodes get into a position or are handed over.
 """
@@ -23,17 +23,18 @@ from tta_observe.semconv import NESTED, OTHER, PARALLEL, SEQUENTIAL
 if TYPE_CHECKING:
     from contextvars import Token
 
+Nodes: TypeAlias = "tuple[Visit, ...]"
+Position: TypeAlias = "tuple[Strand, Nodes]"
+"""Where a context is: on which strand, after which nodes. Bare tuples, because two are made for each call."""
+
 Edge: TypeAlias = tuple[str, str, int]
 """Name of the source, connection type, how many times: a join of a thousand branches is one edge."""
 
-Nodes: TypeAlias = "tuple[Visit, ...]"
 End: TypeAlias = tuple[Nodes, str]
 """After which nodes a branch was forked, and the name that it ended in."""
-Ends: TypeAlias = dict[End, int]
 
 _MAX_ENDS: Final = 1000
-_MAX_DEPTH: Final = 32
-"""Forks within forks that are joined; without a limit a task that starts its successor makes an endless chain."""
+_MAX_DEPTH: Final = 32  # of forks in forks: a task that starts its successor would make an endless chain
 
 _get, _set, _reset = POSITION.get_raw, POSITION.set, POSITION.reset
 _lock = threading.RLock()
@@ -44,12 +45,11 @@ class Strand:
     """
     What one task or thread runs inside one parent, one after the other.
 
-    *name* is the parent's; at top level there is none, and *anchor* tells which span was current.
-    *ended* counts the ends of its branches that are not joined yet.
+    *name* is the parent's; at top level there is none, and *anchor* tells which span was current. *ended* counts the
+    ends of branches that are not joined yet.
     """
 
     __slots__ = ("anchor", "ended", "name", "owner")
-
     up: Strand | None = None
     depth: int = 0
 
@@ -57,39 +57,33 @@ class Strand:
         self.name = name
         self.owner = owner
         self.anchor = anchor
-        self.ended: Ends = {}
+        self.ended: dict[End, int] = {}
 
 
 class Branch(Strand):
-    """A strand that was forked from another one, *up*, after the nodes *fork*."""
+    """A strand that was forked from another one, *up*, after the nodes *fork*. To be used with the lock held."""
 
     __slots__ = ("busy", "depth", "fork", "handed", "tails", "up")
 
-    def __init__(self, here: Position, owner: object) -> None:
-        up = here.strand
+    def __init__(self, up: Strand, fork: Nodes, owner: object) -> None:
         super().__init__(up.name, owner, up.anchor)
+        if up.depth == _MAX_DEPTH:
+            up = Strand(up.name, None, None)  # which nobody joins
         self.up: Strand = up
         self.depth = up.depth + 1
-        self.fork = here.tails
+        self.fork = fork
         self.tails: Nodes = ()
         self.busy = 0
-        self.handed: tuple[Ends, list[tuple[End, int]]] | None = None
+        self.handed: tuple[dict[End, int], list[tuple[End, int]]] = {}, []
 
-    def start(self) -> None:
-        """A node starts on this branch or on one forked from it."""
-        self.busy += 1
-        if self.busy == 1:
-            self._take_back()
-            if isinstance(self.up, Branch):
-                self.up.start()
-
-    def stop(self) -> None:
-        """A node ended on this branch or on one forked from it."""
-        self.busy -= 1
-        if self.busy == 0:
-            self._hand_over()
-            if isinstance(self.up, Branch):
-                self.up.stop()
+    def count(self, change: int) -> None:
+        """Note that one node more or less runs on this branch or on one forked from it."""
+        was_busy, self.busy = self.busy, self.busy + change
+        if was_busy and self.busy:
+            return
+        (self._hand_over if was_busy else self._take_back)()
+        if isinstance(self.up, Branch):
+            self.up.count(change)
 
     def _hand_over(self) -> None:
         if isinstance(self.up, Visit) and self.up.token is None:
@@ -100,16 +94,14 @@ class Branch(Strand):
         self.handed = ends, [(_add_end(ends, (self.fork, name), count), count) for name, count in names]
 
     def _take_back(self) -> None:
-        if self.handed is None:
-            return
-        (ends, given), self.handed = self.handed, None
+        (ends, given), self.handed = self.handed, ({}, [])
         if ends is not self.up.ended:  # joined meanwhile; an end is joined once
             self.tails, self.ended = (), {}
             return
         for end, count in given:
-            ends[end] -= count
-            if not ends[end]:
-                del ends[end]
+            left = ends.pop(end, 0) - count
+            if left > 0:
+                ends[end] = left
 
 
 class Visit(Strand):
@@ -120,7 +112,6 @@ class Visit(Strand):
     """
 
     __slots__ = ("before", "edges", "outer", "token")
-
     name: str
 
     def __init__(self, name: str, owner: object, before: Position | None) -> None:
@@ -131,17 +122,7 @@ class Visit(Strand):
         self.before = before
         self.outer: Strand | None = None
         self.edges: tuple[Edge, ...] = ()
-        self.token: Token[Position | None] | None
-
-
-class Position:
-    """Where a context is: on *strand*, after the nodes *tails*. Never changed after it was made."""
-
-    __slots__ = ("strand", "tails")
-
-    def __init__(self, strand: Strand, tails: Nodes) -> None:
-        self.strand = strand
-        self.tails = tails
+        self.token: Token[Position | None] | None = None
 
 
 def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
@@ -153,11 +134,11 @@ def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
     here: Position | None = _get()
     owner = _owner()
     visit = Visit(name, owner, here)
-    if here is None or here.strand.name is None:
+    if here is None or here[0].name is None:
         here = _top_level(here, owner, is_workflow=is_workflow, anchor=anchor or None)
     if here is not None:
-        visit.outer, visit.edges = _follow(here, owner)
-    visit.token = _set(Position(visit, ()))
+        visit.outer, visit.edges = _follow(*here, owner)
+    visit.token = _set((visit, ()))
     return visit
 
 
@@ -168,14 +149,16 @@ def leave(visit: Visit) -> None:
     A context that is inside goes on after it. The consumer of a generator may have gone on meanwhile: then both
     count as last. Anywhere else the node is left to be joined, as a branch is.
     """
-    token = visit.token
-    if token is None:
+    if visit.token is None:
         return
     here: Position | None = _get()
-    if here is None or here.strand is not visit:
+    if here is None or here[0] is not visit:
         _end_elsewhere(visit, here)
-    else:
-        _step_out(visit, token)
+    elif _is_made_here(visit.token) and visit.outer is not None:
+        _go_on(visit.outer, visit.outer, (visit,))
+    else:  # a copy of the context, or a node that nothing follows
+        _leave_behind(visit)
+        _set(visit.before)
     visit.token = visit.outer = visit.before = None
     visit.ended = {}
 
@@ -184,89 +167,70 @@ def _top_level(here: Position | None, owner: object, *, is_workflow: bool, ancho
     """Where a node without a parent starts; None when it neither follows nor precedes anything."""
     if is_workflow:
         return None
-    if here is not None and here.strand.anchor == anchor:
+    if here is not None and here[0].anchor == anchor:
         return here
     if isinstance(owner, ref) or threading.get_ident() == threading.main_thread().ident:
-        return Position(Strand(None, owner, anchor), ())
+        return Strand(None, owner, anchor), ()
     return None  # a thread that may serve somebody else next
 
 
-def _follow(here: Position, owner: object) -> tuple[Strand, tuple[Edge, ...]]:
-    """The strand on which a node starts after *here*, and the edges into it."""
-    strand, tails = here.strand, here.tails
-    if strand.owner is not owner:
-        return _fork(here, owner), _edges(strand, tails, PARALLEL)
+def _follow(strand: Strand, tails: Nodes, owner: object) -> tuple[Strand, tuple[Edge, ...]]:
+    """The strand on which a node starts, and the edges into it."""
+    kind = SEQUENTIAL if strand.owner is owner else PARALLEL
     joined: list[tuple[str, int]] = []
-    if strand.ended or strand.up is not None:
+    if kind is PARALLEL or strand.ended or strand.up is not None:
         with _lock:
+            if kind is PARALLEL:  # the context is a copy
+                strand = Branch(strand, tails, owner)
             ended, strand.ended = strand.ended, {}
             if isinstance(strand, Branch):
-                strand.start()
+                strand.count(1)
         tails, joined = _open_ends(tails, ended)
-    if joined:
-        return strand, (*[(node.name, SEQUENTIAL, 1) for node in tails], *[(name, PARALLEL, n) for name, n in joined])
-    return strand, _edges(strand, tails, SEQUENTIAL)
+    if len(tails) == 1 and not joined:  # nearly always
+        return strand, ((tails[0].name, kind, 1),)
+    edges = (*[(node.name, kind, 1) for node in tails], *[(name, PARALLEL, count) for name, count in joined])
+    if not edges and strand.name is not None:
+        edges = ((strand.name, NESTED, 1),)
+    return strand, edges
 
 
-def _fork(here: Position, owner: object) -> Strand:
-    """A strand for a context that was copied at *here*."""
-    up = here.strand
-    if up.depth == _MAX_DEPTH:
-        return Strand(up.name, owner, up.anchor)
-    branch = Branch(here, owner)
-    with _lock:
-        branch.start()
-    return branch
-
-
-def _edges(strand: Strand, tails: Nodes, kind: str) -> tuple[Edge, ...]:
-    if len(tails) == 1:  # nearly always
-        return ((tails[0].name, kind, 1),)
-    if tails:
-        return tuple([(node.name, kind, 1) for node in tails])
-    return () if strand.name is None else ((strand.name, NESTED, 1),)
-
-
-def _step_out(visit: Visit, token: Token[Position | None]) -> None:
+def _is_made_here(token: Token[Position | None]) -> bool:
     try:
         _reset(token)
-    except ValueError:  # a copy of the context, made inside
-        _leave_behind(visit)
-        _set(visit.before)
-    else:
-        if visit.outer is None:
-            _set(visit.before)
-        else:
-            _go_on(visit.outer, visit.outer, (visit,))
+    except ValueError:  # this context is a copy of the one that it was made in
+        return False
+    return True
 
 
 def _end_elsewhere(visit: Visit, here: Position | None) -> None:
     outer, before = visit.outer, visit.before
-    inner = _still_open_in(visit, here)
-    if inner is not None:  # blocks that overlap: the inner one goes on outside
+    inner = here[0] if here is not None else None
+    while isinstance(inner, Visit) and inner.outer is not visit:
+        inner = inner.outer
+    if isinstance(inner, Visit):  # blocks that overlap: the inner one goes on outside
         _leave_behind(visit, replaced=True)
         inner.outer, inner.before = outer, before
-    elif outer is None or outer.owner is not _owner():
-        _leave_behind(visit)
-    elif here is before:
-        _go_on(outer, outer, (visit,))
-    elif here is not None and _is_beside(here.strand, outer):
-        others = _without(here.tails, before.tails if before is not None else ())
-        _go_on(outer, here.strand, (*others[1 - _MAX_ENDS :], visit))
+        return
+    if here is before and outer is not None:
+        here = outer, ()
+    if here is not None and outer is not None and outer.owner is _owner() and _is_beside(here[0], outer):
+        followed = before[1] if before is not None else ()
+        others = [node for node in here[1] if node not in followed]
+        _go_on(outer, here[0], (*others[1 - _MAX_ENDS :], visit))
     else:
         _leave_behind(visit)
 
 
 def _go_on(outer: Strand, strand: Strand, tails: Nodes) -> None:
     """Put this context after *tails* on *strand*; *outer* is where the node that ended was started."""
-    _set(Position(strand, tails))
+    _set((strand, tails))
     if isinstance(strand, Branch) and isinstance(outer, Branch):
         with _lock:
             if strand is not outer:
-                strand.start()
-                outer.stop()
+                strand.count(1)
+                outer.count(-1)
             strand.tails = tails
-            strand.stop()
+            strand.count(-1)
 
 
 def _leave_behind(visit: Visit, *, replaced: bool = False) -> None:
@@ -274,17 +238,9 @@ def _leave_behind(visit: Visit, *, replaced: bool = False) -> None:
     outer, before = visit.outer, visit.before
     if outer is not None:
         with _lock:
-            _add_end(outer.ended, (before.tails if before is not None else (), visit.name), 1)
+            _add_end(outer.ended, (before[1] if before is not None else (), visit.name), 1)
             if isinstance(outer, Branch) and not replaced:
-                outer.stop()
-
-
-def _still_open_in(visit: Visit, here: Position | None) -> Visit | None:
-    """The node directly inside *visit* that this context has not left."""
-    strand = None if here is None else here.strand
-    while isinstance(strand, Visit) and strand.outer is not visit:
-        strand = strand.outer
-    return strand if isinstance(strand, Visit) else None
+                outer.count(-1)
 
 
 def _is_beside(one: Strand, other: Strand) -> bool:
@@ -294,20 +250,16 @@ def _is_beside(one: Strand, other: Strand) -> bool:
     return (one.owner, one.up, one.name, one.anchor) == (other.owner, other.up, other.name, other.anchor)
 
 
-def _open_ends(tails: Nodes, ended: Ends) -> tuple[Nodes, list[tuple[str, int]]]:
+def _open_ends(tails: Nodes, ended: dict[End, int]) -> tuple[Nodes, list[tuple[str, int]]]:
     """*tails* that no ended branch was forked after, and the names in which those branches ended."""
     counts: dict[str, int] = {}
-    for (fork, name), count in ended.items():
+    for (fork, name), count in ended.copy().items():  # the garbage collector may add to it
         counts[name] = counts.get(name, 0) + count
-        tails = _without(tails, fork)
+        tails = tuple([node for node in tails if node not in fork])
     return tails, list(counts.items())
 
 
-def _without(nodes: Nodes, others: Nodes) -> Nodes:
-    return tuple([node for node in nodes if node not in others])
-
-
-def _add_end(ends: Ends, end: End, count: int) -> End:
+def _add_end(ends: dict[End, int], end: End, count: int) -> End:
     """Count *end*, or a less exact one: past the limit fork points are given up, past twice the limit names."""
     if end not in ends and len(ends) >= _MAX_ENDS:
         end = (), end[1]

@@ -59,14 +59,10 @@ def inner_function(function: Any) -> Any:
             function = function.func
         elif isinstance(function, (classmethod, staticmethod)):
             function = function.__func__
-        elif (
-            not inspect.isroutine(function)
-            and not hasattr(function, "__code__")
-            and hasattr(type(function), "__call__")
-        ):
-            return function.__wrapped__ if hasattr(function, "__wrapped__") else type(function).__call__
-        else:
+        elif inspect.isroutine(function) or hasattr(function, "__code__"):
             return function
+        else:
+            return getattr(function, "__wrapped__", type(function).__call__)
 
 
 def refuse_class(function: object, decorator: str) -> None:
@@ -253,12 +249,7 @@ def _swap(wanted: tuple[context.State, Any]) -> None:
     _telemetry.otel_swap(wanted[1])
 
 
-# wrapt 1 ships no types, wrapt 2 makes these generic.
-_BoundBase: Any = wrapt.BoundFunctionWrapper
-_Base: Any = wrapt.FunctionWrapper
-
-
-class _BoundObserved(_BoundBase):
+class _BoundObserved(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg,misc,unused-ignore]  # wrapt 1 has no types
     """An observed method of one object; pickled and copied as a method is: by its object and its name."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -273,7 +264,7 @@ class _BoundObserved(_BoundBase):
         return self if owner is None else getattr(copy.deepcopy(owner, memo), self.__wrapped__.__name__)
 
 
-class Observed(_Base):
+class Observed(wrapt.FunctionWrapper):  # type: ignore[type-arg,misc,unused-ignore]  # wrapt 1 has no types
     """
     An observed function; pickled and copied as a function is: by its name.
 

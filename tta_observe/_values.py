@@ -13,12 +13,13 @@ import json
 import pathlib
 import uuid
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe._guard import quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Scalar = str | bool | int | float
 AttributeValue = Scalar | tuple[Scalar, ...]
@@ -31,6 +32,9 @@ MAX_ITEMS: Final = 64
 
 MAX_DEPTH: Final = 4
 """Deepest nesting; below it stands a marker."""
+
+MAX_NESTED: Final = 256
+"""Most items of one value, over all its levels."""
 
 _CUT: Final = "…[cut]"
 _INT64: Final = 2**63
@@ -60,7 +64,7 @@ def clean(value: object) -> AttributeValue | None:
     if isinstance(value, _SEQUENCES):
         return _sequence(value)
     if isinstance(value, dict):
-        return clean_text(json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False, default=str))
+        return _json(value)
     return _scalar(value)
 
 
@@ -160,8 +164,8 @@ def marker(value: object) -> str:
     return f"<{class_name(type(value))}>"
 
 
-def _sequence(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]) -> tuple[Scalar, ...]:
-    items = [_item(value) for value in _first(values)]
+def _sequence(values: Any) -> tuple[Scalar, ...]:
+    items = [_item(value) for value in islice(_own_items(values), MAX_ITEMS)]
     kinds = {type(item) for item in items}
     if len(kinds) <= 1:
         return tuple(items)
@@ -169,26 +173,29 @@ def _sequence(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]) -
 
 
 def _item(value: object) -> Scalar:
-    cleaned = clean(value)
-    if isinstance(cleaned, tuple):
-        return clean_text(json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False, default=str))
-    return "None" if cleaned is None else cleaned
+    if isinstance(value, (*_SEQUENCES, dict)):
+        return _json(value)
+    return "None" if value is None else _scalar(value)
 
 
-def _first(values: Any) -> list[Any]:
-    # The class's own iterator of the builtin, not one that a subclass brings along.
-    base = next(kind for kind in _SEQUENCES if isinstance(values, kind))
-    iterator = base.__iter__(values)
-    return [value for _, value in zip(range(MAX_ITEMS), iterator, strict=False)]
+def _own_items(values: Any) -> Iterator[Any]:
+    # The builtin's own iterator, not one that a subclass brings along.
+    base = next(kind for kind in (*_SEQUENCES, dict) if isinstance(values, kind))
+    return dict.items(values).__iter__() if base is dict else base.__iter__(values)
 
 
-def _plain(value: object, depth: int) -> object:
+def _json(value: object) -> str:
+    budget = iter(range(MAX_NESTED))  # shared by all levels: 64 items in each of 4 levels would be 16 million
+    return clean_text(json.dumps(_plain(value, MAX_DEPTH, budget), ensure_ascii=False))
+
+
+def _plain(value: object, depth: int, budget: Iterator[int]) -> object:
     """*value* as JSON types, at most *depth* levels deep."""
+    if not isinstance(value, (*_SEQUENCES, dict)):
+        return None if value is None else _scalar(value)
+    if not depth:
+        return marker(value)
+    items = [item for _, item in zip(budget, islice(_own_items(value), MAX_ITEMS), strict=False)]
     if isinstance(value, dict):
-        if not depth:
-            return marker(value)
-        pairs = zip(range(MAX_ITEMS), dict.items(value), strict=False)
-        return {str(_scalar(key)): _plain(item, depth - 1) for _, (key, item) in pairs}
-    if isinstance(value, _SEQUENCES):
-        return [_plain(item, depth - 1) for item in _first(value)] if depth else marker(value)
-    return None if value is None else _scalar(value)
+        return {str(_scalar(key)): _plain(item, depth - 1, budget) for key, item in items}
+    return [_plain(item, depth - 1, budget) for item in items]

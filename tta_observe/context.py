@@ -133,7 +133,7 @@ class Frame:
     """
     The observed block that encloses the current code.
 
-    *primitive_name*, *primitive_type* and *usage* are those of the nearest primitive or workflow: a step passes them on.
+    Name, type and *usage* are those of the nearest primitive or workflow: a step passes them on.
     """
 
     primitive_name: str | None

@@ -56,6 +56,8 @@ class CapturedSpan:
     @property
     def shown(self) -> str:
         """Its primitive's, workflow's or step's name, else the span's own."""
+        if self.name == semconv.LLM_USAGE_SPAN:  # names the primitive it was recorded in, which is another span
+            return self.name
         found = self.attributes.get(semconv.STEP_NAME) or self.attributes.get(semconv.PRIMITIVE_NAME)
         return str(found or self.name)
 
