@@ -1,0 +1,1 @@
+"""The local store: what is written, and what is asked of it."""

@@ -1,0 +1,176 @@
+"""What the answers of :mod:`tta_observe.local.queries` look like. Frozen; units are part of the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time: after *start_ns*, up to and including *end_ns*. Nanoseconds since 1970."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How executions of every level ended: a failing leaf counts at each level that it fails."""
+
+    success: int
+    error: int
+    cancelled: int
+
+    @property
+    def total(self) -> int:
+        """All executions, cancelled ones included."""
+        return self.success + self.error + self.cancelled
+
+    @property
+    def score(self) -> float | None:
+        """Share of success, 0 to 1, cancelled ones left out; None when there was nothing."""
+        rate = self.error_rate
+        return None if rate is None else 1 - rate
+
+    @property
+    def error_rate(self) -> float | None:
+        """Share of errors, 0 to 1, cancelled ones left out; None when there was nothing."""
+        ended = self.success + self.error
+        return self.error / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Executions of every level, and how many a second while there was traffic; None when there was none."""
+
+    executions: int
+    per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRow:
+    """
+    All runs of one workflow.
+
+    *success_rate* is 0 to 1 and leaves cancelled runs out.
+    *p95_ms* is 10,000 for anything slower than 10 s: show it as "≥ 10 s".
+    """
+
+    name: str
+    runs: int
+    success_rate: float | None
+    mean_ms: float | None
+    p95_ms: float | None
+    cost_usd: float
+    cost_per_run_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrimitiveRow:
+    """All executions of one primitive. *p95_ms* is 10,000 for anything slower than 10 s."""
+
+    name: str
+    type: str
+    executions: int
+    errors: int
+    mean_ms: float | None
+    p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """Failed executions with one error type; *share* of all failed ones, 0 to 1."""
+
+    error_type: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRow:
+    """Executions of one primitive type."""
+
+    primitive_type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRow:
+    """Lookups of one cache, or of all: *primitive* is None for all together, and for lookups outside any primitive."""
+
+    hits: int
+    lookups: int
+    hit_rate: float | None
+    saved_usd: float
+    primitive: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """Tokens and estimated cost of one model. *cost_usd* is None when no call had a price."""
+
+    provider: str | None
+    model: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    unpriced_calls: int
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Estimated cost, and what an hour of such traffic costs; None when there was no traffic."""
+
+    cost_usd: float
+    per_hour_usd: float | None
+    unpriced_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """How often *target* ran right after, or inside, *source*."""
+
+    source: str
+    target: str
+    connection_type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a workflow, from its span. *cost_usd* is None when calls were made and none had a price."""
+
+    trace_id: str
+    span_id: str
+    workflow: str
+    workflow_id: str | None
+    start_ns: int
+    duration_ms: float
+    status: str
+    error_type: str | None
+    cost_usd: float | None
+    llm_calls: int
+    tokens: int
+    primitives: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process that wrote to the store. *alive* is False once it ended, or said nothing for 15 s."""
+
+    service_name: str
+    pid: int | None
+    instance_id: str
+    started_ns: int
+    heartbeat_ns: int
+    alive: bool
