@@ -1,0 +1,67 @@
+# `make` alone formats, lints, type-checks and tests. The first target that needs it makes .venv.
+
+.DEFAULT_GOAL := all
+
+# The first interpreter that is new enough; `make PYTHON=...` chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Name one: make PYTHON=/path/to/python"; exit 1; }
+	@.ci/venv .venv "$(PYTHON)"
+	@touch $@
+
+.PHONY: all
+all: format lint typecheck imports test ## Format, lint, type-check and test (the default)
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the package and all tools; every other target does it by itself
+
+.PHONY: demo
+demo: $(READY) ## Review this project's own sources with a traced agent, then show the report
+	@$(BIN)/tta-observe demo
+
+.PHONY: test
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest
+
+.PHONY: test-all
+test-all: ## Run the tests on every interpreter found, and say which are missing
+	@.ci/test-all
+
+.PHONY: test-oldest
+test-oldest: ## Run the tests with the oldest supported OpenTelemetry and wrapt
+	@.ci/test-oldest
+
+.PHONY: lint
+lint: $(READY) ## Check style, without changing anything
+	$(BIN)/ruff check .
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what can be mended by a tool
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+.PHONY: format-check
+format-check: $(READY) ## Check that the code is formatted
+	$(BIN)/ruff format --check .
+
+.PHONY: typecheck
+typecheck: $(READY) ## Check types with mypy --strict
+	$(BIN)/mypy
+	@if [ -d tests/typing ]; then $(BIN)/mypy tests/typing; fi
+
+.PHONY: imports
+imports: $(READY) ## Check that imports only go down through the layers
+	$(BIN)/lint-imports
+
+.PHONY: clean
+clean: ## Remove the environments and caches
+	rm -rf .venv .venvs .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+
+.PHONY: help
+help: ## Say what each target does
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+		while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
