@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ class Trail:
         self.started = {}
         self.ended = {}
         self._clock = itertools.count()
+        self._lock = threading.Lock()
 
     @contextmanager
     def block(self, name, *, is_workflow=False, anchor=None):
@@ -47,8 +49,9 @@ class Trail:
     def enter(self, name, *, is_workflow=False, anchor=None):
         visit = _connections.enter(name, is_workflow=is_workflow, anchor=anchor)
         self.started.setdefault(name, next(self._clock))
-        for source, kind, count in visit.edges:
-            self.edges[source, name, kind] += count
+        with self._lock:
+            for source, kind, count in visit.edges:
+                self.edges[source, name, kind] += count
         return visit
 
     def leave(self, visit):
@@ -537,6 +540,23 @@ def test_generators_in_step(trail):
     assert expected == trail.edges
 
 
+def test_stream_that_was_open_before(trail):
+    """
+    A call followed by one stream that has ended is not followed again, whatever other stream ended beside it.
+    """
+    with trail.workflow():
+        first = trail.generator("G")
+        next(first)
+        trail.call("A")
+        second = trail.generator("H")
+        next(second)
+        first.close()
+        second.close()
+        trail.call("C")
+
+    assert nested("W", "G", "A") + sequential("A", "H", "C") + sequential("G", "C") == trail.edges
+
+
 def test_blocks_that_overlap(trail):
     """
     Blocks opened by hand may be closed in any order; nothing fails and nothing is made up.
@@ -619,6 +639,29 @@ def test_left_in_another_task(trail):
     assert nested("W", "A") + sequential("A", "G") + parallel(("G", "C")) == trail.edges
 
 
+def test_left_in_another_task_than_the_branch_that_opened_it(trail):
+    """
+    A branch whose stream somebody else closes ends there and then.
+    """
+
+    async def branch(outside, opened):
+        opened.append(trail.enter("G"))
+        POSITION.set(outside)
+
+    async def main():
+        opened = []
+        with trail.workflow():
+            await trail.acall("A")
+            await asyncio.create_task(branch(POSITION.get(), opened))
+            await trail.acall("B")
+            trail.leave(opened[0])
+            await trail.acall("C")
+
+    asyncio.run(main())
+
+    assert nested("W", "A") + sequential("A", "B", "C") + parallel(("A", "G"), ("G", "C")) == trail.edges
+
+
 def test_left_in_a_copied_context(trail):
     """
     Who closes a block that it was born in stands outside afterwards.
@@ -684,15 +727,17 @@ def test_parent_that_ended_still_names_its_late_children(trail):
             await trail.acall("X", "Y")
 
         with trail.workflow():
-            with trail.block("P"):
+            with trail.block("P") as parent:
                 running = asyncio.create_task(late())
+                await asyncio.create_task(trail.acall("V"))
             gate.set()
             await running
             await trail.acall("Q")
+        assert {} == parent.ended
 
     asyncio.run(main())
 
-    assert nested("W", "P") + nested("P", "X") + sequential("X", "Y") + sequential("P", "Q") == trail.edges
+    assert nested("W", "P") + nested("P", "V", "X") + sequential("X", "Y") + sequential("P", "Q") == trail.edges
 
 
 # No parent.
@@ -923,6 +968,56 @@ def test_many_names_are_folded(trail):
     assert _connections._MAX_ENDS == trail.edges[OTHER, "D", PARALLEL]
 
 
+def test_many_fork_points_are_folded(trail):
+    """
+    Tasks of many rounds that end in one moment are still one line on the map.
+    """
+    many = 2 * _connections._MAX_ENDS + 1
+
+    async def main():
+        gate, tasks = asyncio.Event(), []
+        with trail.workflow():
+            for _ in range(many):
+                trail.call("A")
+                tasks.append(asyncio.create_task(trail.acall("B", until=gate)))
+            await pause()
+            with trail.block("C"):
+                gate.set()
+                await asyncio.gather(*tasks)
+            trail.call("D")
+
+    asyncio.run(main())
+
+    ends = nested("W", "A") + sequential("A", "C", "D")
+    loops = Counter({("A", "A", SEQUENTIAL): many - 1, ("A", "B", PARALLEL): many, ("B", "D", PARALLEL): many})
+    assert ends + loops == trail.edges
+
+
+def test_finished_task_is_not_kept(trail):
+    """
+    A task holds its result; a task that it started, and that runs for ever, must not hold both.
+    """
+
+    async def start(gate, background):
+        await trail.acall("B")
+        background.append(asyncio.create_task(trail.acall("C", until=gate)))
+
+    async def main():
+        gate, background = asyncio.Event(), []
+        with trail.workflow():
+            task = asyncio.create_task(start(gate, background))
+            await task
+            await pause(2)
+            kept = weakref.ref(task)
+            del task
+            gc.collect()
+            assert kept() is None
+            gate.set()
+            await background[0]
+
+    asyncio.run(main())
+
+
 def grown_by(run):
     """Bytes that a hundred thousand repetitions leave behind."""
     run(1000)
@@ -958,8 +1053,7 @@ def test_forked_process_does_not_wait_for_a_thread_that_it_does_not_have(trail):
     child = os.fork()
     if not child:
         trail.call("A")
-        threading.Thread(target=contextvars.copy_context().run, args=(trail.call, "B")).start()
-        time.sleep(0.2)
+        asyncio.run(trail.acall("B"))
         os._exit(12 if trail.edges else 1)
     ended = wait_for(child)
     gate.set()
@@ -1159,7 +1253,7 @@ def test_blocks_left_in_any_order(steps):
     """
     trail, running, names = Trail(), [], itertools.count()
     with trail.workflow():
-        start = POSITION.get()[0]
+        start = POSITION.get().strand
         for opens, which in steps:
             if opens:
                 running.append(trail.enter(str(next(names))))
@@ -1168,7 +1262,7 @@ def test_blocks_left_in_any_order(steps):
         for visit in running:
             trail.leave(visit)
 
-        assert start is POSITION.get()[0]
+        assert start is POSITION.get().strand
     assert not trail.unordered()
 
 
@@ -1195,25 +1289,56 @@ def test_generators_consumed_in_any_order(steps):
     assert not {edge for edge in trail.unordered() if edge[0] != "X"}
 
 
-def test_threads_of_one_workflow_change_at_every_instruction(trail, impatient_threads):
+def test_each_end_is_joined_once_while_threads_race(trail, impatient_threads):
     """
     Branches hand over their ends while the forking thread joins others; none is lost and none doubled.
     """
-    rounds, width = 60, 6
+    branches, width = 500, 4
 
-    def branch():
-        for _ in range(5):
-            trail.call("B")
+    def run(contexts):
+        for context in contexts:
+            context.run(trail.call, "B")
 
     with trail.workflow():
-        trail.call("A")
-        for _ in range(rounds):
-            threads = [threading.Thread(target=contextvars.copy_context().run, args=(branch,)) for _ in range(width)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+        threads = [
+            threading.Thread(target=run, args=([contextvars.copy_context() for _ in range(branches)],))
+            for _ in range(width)
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
             trail.call("A")
+        trail.call("A")
 
-    assert rounds * width == trail.edges["A", "B", PARALLEL] == trail.edges["B", "A", PARALLEL]
-    assert 0 == trail.edges["A", "A", SEQUENTIAL]
+    assert branches * width == trail.edges["B", "A", PARALLEL]
+
+
+def test_garbage_collection_at_every_allocation(trail):
+    """
+    The collector closes streams wherever it likes, also while ends are counted, and nothing fails.
+    """
+
+    async def branch():
+        for _ in range(20):
+            cycle = [trail.generator("G")]
+            cycle.append(cycle)
+            next(cycle[0])
+            del cycle
+            await trail.acall("B")
+
+    async def main():
+        with trail.workflow():
+            for _ in range(10):
+                await asyncio.gather(branch(), branch())
+                await trail.acall("C")
+            gc.collect()
+            await trail.acall("C")
+
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        asyncio.run(main())
+    finally:
+        gc.set_threshold(*before)
+
+    assert sum(count for (source, _, _), count in trail.edges.items() if source == "G") > 300

@@ -1,10 +1,10 @@
 """
 What ran before what: the edges of the service map.
 
-Each context has a position: a strand, and the nodes that ended last on it. A task or thread that is forked copies it,
-so the fork point is what was copied, not what has run by the time the branch starts. When nothing in a branch runs
-any more, it hands the names of its ends over to the strand that it was forked from, and takes them back when it goes
-on: nobody has to hold a branch, and ends of one name are one number.
+Each context has a :class:`Position`: a strand, and the nodes that ended last on it.
+A task or thread that is forked copies it, so the fork point is what was copied, not what has run by the time the
+branch starts. When nothing in a branch runs any more, it hands the names of its ends over to the strand that it was
+forked from, and takes them back when it goes on: nobody has to hold a branch, and ends of one name are one number.
 
 The source of an edge ended before its target started: only ended nodes get into a position or are handed over.
 """
@@ -14,19 +14,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from weakref import ref
 
 from tta_observe.context import POSITION
 from tta_observe.semconv import NESTED, OTHER, PARALLEL, SEQUENTIAL
 
-if TYPE_CHECKING:
-    from contextvars import Token
-
 Nodes: TypeAlias = "tuple[Visit, ...]"
-Position: TypeAlias = "tuple[Strand, Nodes]"
-"""Where a context is: on which strand, after which nodes. Bare tuples, because two are made for each call."""
-
 Edge: TypeAlias = tuple[str, str, int]
 """Name of the source, connection type, how many times: a join of a thousand branches is one edge."""
 
@@ -37,8 +31,7 @@ _MAX_ENDS: Final = 1000
 _MAX_DEPTH: Final = 32  # of forks in forks: a task that starts its successor would make an endless chain
 
 _get, _set, _reset = POSITION.get_raw, POSITION.set, POSITION.reset
-_lock = threading.RLock()
-"""Guards what strands tell each other. Reentrant: the garbage collector may end a generator while it is held."""
+_lock = threading.RLock()  # reentrant: the garbage collector may end a generator while it is held
 
 
 class Strand:
@@ -105,11 +98,7 @@ class Branch(Strand):
 
 
 class Visit(Strand):
-    """
-    One observed node that is running, and the strand of what the same task runs inside it.
-
-    *edges* are to be counted when it starts. After it has ended only its name is of use.
-    """
+    """One observed node that is running, the *edges* into it, and the strand of what the same task runs inside it."""
 
     __slots__ = ("before", "edges", "outer", "token")
     name: str
@@ -122,7 +111,17 @@ class Visit(Strand):
         self.before = before
         self.outer: Strand | None = None
         self.edges: tuple[Edge, ...] = ()
-        self.token: Token[Position | None] | None = None
+        self.token: Any = None  # of the context variable, while the node runs
+
+
+class Position:
+    """Where a context is: on *strand*, after the nodes *tails*. Never changed after it was made."""
+
+    __slots__ = ("strand", "tails")
+
+    def __init__(self, strand: Strand, tails: Nodes) -> None:
+        self.strand = strand
+        self.tails = tails
 
 
 def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
@@ -134,11 +133,11 @@ def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
     here: Position | None = _get()
     owner = _owner()
     visit = Visit(name, owner, here)
-    if here is None or here[0].name is None:
+    if here is None or here.strand.name is None:
         here = _top_level(here, owner, is_workflow=is_workflow, anchor=anchor or None)
     if here is not None:
-        visit.outer, visit.edges = _follow(*here, owner)
-    visit.token = _set((visit, ()))
+        visit.outer, visit.edges = _follow(here.strand, here.tails, owner)
+    visit.token = _set(Position(visit, ()))
     return visit
 
 
@@ -152,7 +151,7 @@ def leave(visit: Visit) -> None:
     if visit.token is None:
         return
     here: Position | None = _get()
-    if here is None or here[0] is not visit:
+    if here is None or here.strand is not visit:
         _end_elsewhere(visit, here)
     elif _is_made_here(visit.token) and visit.outer is not None:
         _go_on(visit.outer, visit.outer, (visit,))
@@ -167,10 +166,10 @@ def _top_level(here: Position | None, owner: object, *, is_workflow: bool, ancho
     """Where a node without a parent starts; None when it neither follows nor precedes anything."""
     if is_workflow:
         return None
-    if here is not None and here[0].anchor == anchor:
+    if here is not None and here.strand.anchor == anchor:
         return here
     if isinstance(owner, ref) or threading.get_ident() == threading.main_thread().ident:
-        return Strand(None, owner, anchor), ()
+        return Position(Strand(None, owner, anchor), ())
     return None  # a thread that may serve somebody else next
 
 
@@ -194,7 +193,7 @@ def _follow(strand: Strand, tails: Nodes, owner: object) -> tuple[Strand, tuple[
     return strand, edges
 
 
-def _is_made_here(token: Token[Position | None]) -> bool:
+def _is_made_here(token: Any) -> bool:
     try:
         _reset(token)
     except ValueError:  # this context is a copy of the one that it was made in
@@ -204,7 +203,7 @@ def _is_made_here(token: Token[Position | None]) -> bool:
 
 def _end_elsewhere(visit: Visit, here: Position | None) -> None:
     outer, before = visit.outer, visit.before
-    inner = here[0] if here is not None else None
+    inner = here.strand if here is not None else None
     while isinstance(inner, Visit) and inner.outer is not visit:
         inner = inner.outer
     if isinstance(inner, Visit):  # blocks that overlap: the inner one goes on outside
@@ -212,18 +211,18 @@ def _end_elsewhere(visit: Visit, here: Position | None) -> None:
         inner.outer, inner.before = outer, before
         return
     if here is before and outer is not None:
-        here = outer, ()
-    if here is not None and outer is not None and outer.owner is _owner() and _is_beside(here[0], outer):
-        followed = before[1] if before is not None else ()
-        others = [node for node in here[1] if node not in followed]
-        _go_on(outer, here[0], (*others[1 - _MAX_ENDS :], visit))
+        here = Position(outer, ())
+    if here is not None and outer is not None and outer.owner is _owner() and _is_beside(here.strand, outer):
+        followed = before.tails if before is not None else ()
+        others = [node for node in here.tails if node not in followed]
+        _go_on(outer, here.strand, (*others[1 - _MAX_ENDS :], visit))
     else:
         _leave_behind(visit)
 
 
 def _go_on(outer: Strand, strand: Strand, tails: Nodes) -> None:
     """Put this context after *tails* on *strand*; *outer* is where the node that ended was started."""
-    _set((strand, tails))
+    _set(Position(strand, tails))
     if isinstance(strand, Branch) and isinstance(outer, Branch):
         with _lock:
             if strand is not outer:
@@ -238,7 +237,7 @@ def _leave_behind(visit: Visit, *, replaced: bool = False) -> None:
     outer, before = visit.outer, visit.before
     if outer is not None:
         with _lock:
-            _add_end(outer.ended, (before[1] if before is not None else (), visit.name), 1)
+            _add_end(outer.ended, (before.tails if before is not None else (), visit.name), 1)
             if isinstance(outer, Branch) and not replaced:
                 outer.count(-1)
 
