@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from tta_observe import _shells
-from tta_observe.context import WORKFLOW, WorkflowContext, restore
+from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, drop_ended, restore
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
-class Binding:
+class Binding(Bound):
     """A :class:`WorkflowContext` that was made current, and how to undo that."""
 
-    __slots__ = ("_before", "_token", "value")
+    __slots__ = ("_before", "_set", "value")
 
     def __init__(self, value: WorkflowContext) -> None:
         self.value = value
         self._before = WORKFLOW.get()
-        self._token = WORKFLOW.set(value)
+        self._set = WORKFLOW.set(value)
+        super().__init__()
 
-    def is_innermost(self) -> bool:
-        """Whether nothing was bound later in this context."""
-        return WORKFLOW.get() is self.value
+    @property
+    def bound(self) -> Bound:
+        """Itself."""
+        return self
 
-    def unbind(self) -> None:
+    def put_back(self, *, late: bool) -> None:
         """Make the outer value current again, where ours still is."""
-        restore(WORKFLOW, self._token, self.value, self._before)
+        restore(WORKFLOW, self._set, self.value, self._before)
 
     def finish(self, error: BaseException | None) -> None:
         """Nothing to record."""
@@ -51,9 +53,10 @@ class OpenBlock(Generic[V]):
         self.value = value
         self._parts = tuple(part for part in reversed(parts) if part is not None)
 
-    def is_innermost(self) -> bool:
-        """Whether this run, of several of one block, is the one to close."""
-        return all(part.is_innermost() for part in self._parts[:1])
+    @property
+    def bound(self) -> Bound | None:
+        """By what it is found again in its context; None when there is no telemetry and so nothing is bound."""
+        return self._parts[0].bound if self._parts else None
 
     def unbind(self) -> None:
         """Make the context what it was before."""
@@ -70,22 +73,23 @@ class Block(Generic[V]):
     """What every block has in common; subclasses say what to open."""
 
     def __init__(self) -> None:
-        self._runs: list[OpenBlock[V]] = []
+        self._runs: dict[object, OpenBlock[V]] = {}
 
     def open(self) -> OpenBlock[V]:
         """Open a new run in the current context. Never raises."""
         raise NotImplementedError
 
     def __enter__(self) -> V:
-        run = self.open()
-        self._runs.append(run)
+        run = self._open()
+        self._runs[run.bound or run] = run
         return run.value
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._runs:
-            _shells.close(self._take(), error)
+        run = self._take()
+        if run is not None:
+            _shells.close(run, error)
 
     def __call__(self, function: F) -> F:
         """
@@ -95,18 +99,25 @@ class Block(Generic[V]):
             ConfigurationError: *function* is a class, or cannot be called.
         """
         _shells.refuse_class(function, type(self).__name__)
-        return cast("F", _shells.observe(function, self.open, self))
+        return cast("F", _shells.observe(function, self._open, self))
 
     def __copy__(self) -> Self:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_runs": []}
+        return {**self.__dict__, "_runs": {}}
 
-    def _take(self) -> OpenBlock[V]:
+    def _open(self) -> OpenBlock[V]:
+        drop_ended()
+        return self.open()
+
+    def _take(self) -> OpenBlock[V] | None:
         # One block may be open several times at once, in several tasks: close the run of this context.
-        for run in reversed(self._runs):
-            if run.is_innermost():
-                self._runs.remove(run)
+        for bound in bound_here():
+            run = self._runs.pop(bound, None)
+            if run is not None:
                 return run
-        return self._runs.pop()
+        try:  # left in another context than it was entered in
+            return self._runs.popitem()[1]
+        except KeyError:
+            return None

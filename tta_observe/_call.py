@@ -16,13 +16,14 @@ from tta_observe import _connections, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
 from tta_observe._values import clean, clean_attributes
-from tta_observe.context import FRAME, WORKFLOW, Frame, restore
+from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, drop_ended, restore
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tta_observe._connections import Position, Visit
     from tta_observe._outcome import Outcome
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
@@ -63,26 +64,30 @@ def _common(name: str, type_: str) -> dict[str, AttributeValue]:
     return {semconv.PRIMITIVE_NAME: name, semconv.PRIMITIVE_TYPE: type_, semconv.OPENINFERENCE_SPAN_KIND: kind}
 
 
-class _Current:
+class _Current(Bound):
     """A span and its frame, made current together, and how to undo that."""
 
-    __slots__ = ("_attached", "_before", "_frame", "_outer", "_token", "otel_context", "span")
+    __slots__ = ("_attached", "_before", "_came_from", "_frame", "_outer", "_set", "otel_context", "span")
 
-    def __init__(self, span: Any, frame: Frame, outer: Frame | None) -> None:
+    def __init__(
+        self, span: Any, frame: Frame, outer: Frame | None, came_from: tuple[Visit, Position | None] | None = None
+    ) -> None:
         self.span = span
-        self._frame, self._outer = frame, outer
+        self._frame, self._outer, self._came_from = frame, outer, came_from
         self._before = _telemetry.otel_current()
         self.otel_context, self._attached = _telemetry.attach(span)
-        self._token = FRAME.set(frame)
+        self._set = FRAME.set(frame)
+        super().__init__()
 
-    def is_innermost(self) -> bool:
-        """Whether nothing opened later is still open in this context."""
-        return FRAME.get() is self._frame
-
-    def unbind(self) -> None:
+    def put_back(self, *, late: bool) -> None:
         """Make the outer span and frame current again, where ours still are."""
-        same = restore(FRAME, self._token, self._frame, self._outer)
+        same = restore(FRAME, self._set, self._frame, self._outer)
         _telemetry.detach(self.otel_context, self._attached, self._before, same_context=same)
+        if late and self._came_from is not None:
+            visit, position = self._came_from
+            here = POSITION.get_raw()
+            if here is not None and here.strand is visit:  # it was left in another context than this one
+                POSITION.set(position)
 
 
 class Step:
@@ -107,9 +112,10 @@ class Step:
         """The OpenTelemetry span."""
         return self._current.span
 
-    def is_innermost(self) -> bool:
-        """Whether nothing opened later is still open in this context."""
-        return self._current.is_innermost()
+    @property
+    def bound(self) -> Bound:
+        """What it made current."""
+        return self._current
 
     @guarded
     def unbind(self) -> None:
@@ -140,10 +146,11 @@ class Live:
         if outer is not None and outer.primitive_type == "sequential" and not outer.is_step:
             self._step = Step(slot, site.name, outer)
             outer = FRAME.get()
+        position = POSITION.get_raw()
         self._visit = _connections.enter(site.name, is_workflow=site.is_workflow, anchor=anchor)
         self._started_ns, self._started = time_ns(), perf_counter_ns()
         try:
-            self._current = self._open(outer)
+            self._current = self._open(outer, position)
         except BaseException:  # the application's sampler or processor failed: leave its context as it was
             self._abandon()
             raise
@@ -154,38 +161,45 @@ class Live:
         """The OpenTelemetry span."""
         return self._current.span
 
-    def is_innermost(self) -> bool:
-        """Whether nothing opened later is still open in this context."""
-        return self._current.is_innermost()
+    @property
+    def bound(self) -> Bound:
+        """What it made current."""
+        return self._current
 
     @guarded
     def unbind(self) -> None:
         """Make what was outside current again."""
-        self._current.unbind()
-        if self._step is not None:
-            self._step.unbind()
+        try:
+            self._current.unbind()
+        finally:
+            if self._step is not None:
+                self._step.unbind()
 
-    @guarded
     def finish(self, error: BaseException | None) -> None:
         """End the span and record the execution; *error* is what the call raised."""
+        self._finish(error)
+        if self._step is not None:
+            self._step.finish(error)
+
+    @guarded
+    def _finish(self, error: BaseException | None) -> None:
         duration_ns = perf_counter_ns() - self._started
         outcome = classify(error)
-        _connections.leave(self._visit)
         try:
+            _connections.leave(self._visit)
             self._count_end(outcome, duration_ns / 1e6)
             self.span.set_attributes(self._final_attributes(outcome, duration_ns / 1e6))
             tell_failure(self.span, error, outcome, self._slot.error_detail)
         finally:
             # From the monotonic clock: the wall clock may be set back while the call runs.
             self.span.end(self._started_ns + duration_ns)
-            if self._step is not None:
-                self._step.finish(error)
 
-    def _open(self, outer: Frame | None) -> _Current:
+    def _open(self, outer: Frame | None, position: Position | None) -> _Current:
         site, is_llm = self._site, self._site.type in semconv.LLM_TYPES
         name = site.span_name or f"workflow.{self._slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
         span = self._slot.start_span(name, {**_inherited(), **site.attributes}, self._started_ns, client=is_llm)
-        return _Current(span, Frame(site.name, site.type, usage=UsageSum(span) if is_llm else None), outer)
+        frame = Frame(site.name, site.type, usage=UsageSum(span) if is_llm else None)
+        return _Current(span, frame, outer, (self._visit, position))
 
     def _abandon(self) -> None:
         _connections.leave(self._visit)
@@ -236,6 +250,7 @@ class Live:
 def enter(site: CallSite) -> Live | None:
     """Start observing a call of *site* in the current context; None when there is nothing to record to."""
     slot = _telemetry.current()
+    drop_ended()
     return Live(slot, site) if slot is not None else None
 
 
@@ -243,6 +258,7 @@ def enter(site: CallSite) -> Live | None:
 def enter_step(name: str) -> Step | None:
     """Start a step in the current context; None when there is nothing to record to."""
     slot = _telemetry.current()
+    drop_ended()
     return Step(slot, name, FRAME.get()) if slot is not None else None
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from tta_observe import _guard, _telemetry
 from tta_observe._settings import Settings, resolve
-from tta_observe.errors import unknown_option
+from tta_observe.errors import ConfigurationError, unknown_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +58,7 @@ class Telemetry:
 
     def flush(self, timeout_s: float = 2.0) -> bool:
         """
-        Deliver everything recorded so far.
+        Deliver everything recorded so far; after :meth:`shutdown`, say again whether that delivered everything.
 
         Args:
             timeout_s: return after so many seconds, whatever happened.
@@ -68,7 +70,7 @@ class Telemetry:
 
     def shutdown(self, timeout_s: float = 2.0) -> bool:
         """
-        Deliver, and stop; afterwards ``configure()`` may be called anew. A second call does nothing.
+        Deliver, and stop; afterwards ``configure()`` may be called anew. A second call returns the same.
 
         Args:
             timeout_s: return after so many seconds, whatever happened.
@@ -77,11 +79,14 @@ class Telemetry:
             True only when everything recorded before the call was acknowledged or committed.
         """
         with _STATE.lock:
-            pipeline, self._pipeline = self._pipeline, None
             if _STATE.telemetry is self:
                 _STATE.telemetry = None
                 _telemetry.install(None)
-        return pipeline is None or pipeline.shutdown(timeout_s)
+                _STATE.stopping.add(self)
+        try:
+            return self._pipeline is None or self._pipeline.shutdown(timeout_s)
+        finally:
+            _STATE.stopping.discard(self)
 
     def stats(self) -> Stats:
         """What is known so far."""
@@ -98,6 +103,8 @@ class Telemetry:
 class _State:
     def __init__(self) -> None:
         self.telemetry: Telemetry | None = None
+        self.stopping: set[Telemetry] = set()
+        """Those whose shutdown another thread is still busy with."""
         self.lock = threading.RLock()
         self.exit_hook = False
 
@@ -157,12 +164,21 @@ def configure(
     given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
     if unknown:
         raise unknown_option("configure", unknown, [*given, "tracer_provider", "meter_provider"])
+    _check_provider("tracer_provider", tracer_provider, "get_tracer")
+    _check_provider("meter_provider", meter_provider, "get_meter")
     settings, problems = resolve(given, os.environ)
     with _STATE.lock:
         return _configured((settings, tracer_provider, meter_provider), problems)
 
 
 _NOT_SETTINGS: Final = ("tracer_provider", "meter_provider", "unknown")
+
+
+def _check_provider(name: str, provider: Any, method: str) -> None:
+    if provider is not None and not callable(getattr(provider, method, None)):
+        raise ConfigurationError(
+            f"{name}={provider!r} has no {method}(). Write {name}= and the provider that you made, or leave it out."
+        )
 
 
 def flush(timeout_s: float = 2.0) -> bool:
@@ -202,10 +218,12 @@ def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Tele
 
 
 def _made(decided: tuple[Settings, Any, Any]) -> Telemetry:
-    settings = decided[0]
-    pipeline = None if settings.disabled else _built(*decided)
-    slot = None if pipeline is None else _slot(settings, pipeline)
-    _telemetry.install(slot or _telemetry.DISABLED)
+    if decided[0].disabled:
+        _telemetry.install(_telemetry.DISABLED)
+        return Telemetry(decided, None, None)
+    pipeline = _built(*decided)
+    slot = _guard.guarded(_slot)(decided[0], pipeline) if pipeline is not None else None
+    _telemetry.install(slot)  # without one, the providers of the application still get what is recorded
     return Telemetry(decided, pipeline, slot)
 
 
@@ -214,6 +232,9 @@ def _built(settings: Settings, tracer_provider: Any, meter_provider: Any) -> Pip
         from tta_observe import _pipeline
     except ImportError as error:
         _guard.warn_once("no-sdk", "nothing is recorded: %s. Run: pip install opentelemetry-sdk", error)
+        return None
+    except Exception as error:  # noqa: BLE001 - the SDK refuses to be imported with some values in the environment
+        _guard.warn_once("no-sdk", "nothing is recorded: opentelemetry-sdk cannot be imported. %s", error)
         return None
     return _guard.guarded(_pipeline.build)(settings, tracer_provider, meter_provider)
 
@@ -229,4 +250,8 @@ def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:
 
 
 def _at_exit() -> None:
-    shutdown(EXIT_S)
+    deadline = monotonic() + EXIT_S
+    with suppress(KeyboardInterrupt):  # whoever presses Ctrl-C again does not want to wait, nor to read where
+        for telemetry in [*_STATE.stopping, _STATE.telemetry]:
+            if telemetry is not None:
+                telemetry.shutdown(max(0.0, deadline - monotonic()))

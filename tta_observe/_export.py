@@ -16,12 +16,15 @@ class ExportFailed(Exception):  # noqa: N818 - an outcome of sending, told to th
     """
     A batch was not acknowledged.
 
-    *retryable* says whether the same bytes may be accepted later.
+    *retryable* says whether the same bytes may be accepted later, *rejected* how many of the spans were refused when
+    it was not all of them, *too_large* that half of the batch may be accepted.
     """
 
-    def __init__(self, reason: str, *, retryable: bool) -> None:
+    def __init__(self, reason: str, *, retryable: bool, rejected: int | None = None, too_large: bool = False) -> None:
         super().__init__(reason)
         self.retryable = retryable
+        self.rejected = rejected
+        self.too_large = too_large
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,8 +146,10 @@ DISABLED: Final = _Disabled()
 class _State:
     def __init__(self) -> None:
         self.installed: Slot | _Disabled | None = None
+        self.captured: Slot | None = None
         self.ambient: tuple[Any, Any, Slot] | None = None
-        self.lock = threading.Lock()
+        self.making = False
+        self.lock = threading.RLock()
 
 
 _STATE: Final = _State()
@@ -159,8 +161,16 @@ def install(slot: Slot | _Disabled | None) -> Slot | _Disabled | None:
     return before
 
 
+def capture(slot: Slot | None) -> Slot | None:
+    """Put *slot* before whatever is, or gets, installed; returns what was there. None ends that."""
+    before, _STATE.captured = _STATE.captured, slot
+    return before
+
+
 def current() -> Slot | None:
     """The slot to record with, or None when there is nothing to record to."""
+    if _STATE.captured is not None:
+        return _STATE.captured
     installed = _STATE.installed
     if installed is None:
         return _ambient() if OTEL_INSTALLED else None
@@ -174,9 +184,20 @@ def _ambient() -> Slot | None:
         return None
     cached = _STATE.ambient
     if cached is None or cached[0] is not tracers or cached[1] is not meters:
-        with _STATE.lock:
-            cached = _STATE.ambient = (tracers, meters, _slot_on(tracers, meters))
+        return _make_ambient(tracers, meters)
     return cached[2]
+
+
+def _make_ambient(tracers: Any, meters: Any) -> Slot | None:
+    with _STATE.lock:
+        if _STATE.making:  # a provider or log handler that calls observed code: that call is not recorded
+            return None
+        _STATE.making = True
+        try:
+            _STATE.ambient = (tracers, meters, _slot_on(tracers, meters))
+        finally:
+            _STATE.making = False
+        return _STATE.ambient[2]
 
 
 def is_real(provider: Any) -> bool:
@@ -218,10 +239,15 @@ def otel_current() -> Any:
     return otel_context.get_current() if OTEL_INSTALLED else None
 
 
-def otel_swap(wanted: Any) -> None:
-    """Make *wanted* the current OpenTelemetry context, for generator shells."""
-    if OTEL_INSTALLED and otel_context.get_current() is not wanted:
-        otel_context.attach(wanted)
+def otel_swap_in(wanted: Any) -> Any:
+    """Make *wanted* the current OpenTelemetry context, for generator shells; returns the token that undoes it."""
+    return otel_context.attach(wanted) if OTEL_INSTALLED else None
+
+
+def otel_swap_out(token: Any) -> None:
+    """Undo :func:`otel_swap_in`, in the context in which it was called."""
+    if OTEL_INSTALLED:
+        otel_context.detach(token)
 
 
 def current_span() -> Any:

@@ -144,8 +144,9 @@ class Frame:
 
 
 class State(NamedTuple):
-    """All context variables at once, for generator shells."""
+    """All context variables at once, for generator shells; in the order of ``_VARIABLES``."""
 
+    innermost: Bound | None
     workflow: WorkflowContext | None
     frame: Frame | None
     position: Position | None
@@ -154,6 +155,70 @@ class State(NamedTuple):
 WORKFLOW: Final[ContextVarExt[WorkflowContext | None]] = ContextVarExt("tta_observe.workflow", default=None)
 FRAME: Final[ContextVarExt[Frame | None]] = ContextVarExt("tta_observe.frame", default=None)
 POSITION: Final[ContextVarExt[Position | None]] = ContextVarExt("tta_observe.position", default=None)
+INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.innermost", default=None)
+
+_VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
+
+
+class Bound:
+    """
+    Something made current by a block or call, until :meth:`unbind`; each knows what it was opened over.
+
+    Blocks may end in any order and in any context. What ends while something opened later is still open there, or
+    in another context, is put back by whoever is the next to open or end something in the context it was opened in.
+    """
+
+    __slots__ = ("_token", "_under", "ended")
+
+    def __init__(self) -> None:
+        """To be called when everything else is bound."""
+        self.ended = False
+        self._under = INNERMOST.get_raw()
+        self._token: Token[Bound | None] | None = INNERMOST.set(self)
+
+    def put_back(self, *, late: bool) -> None:
+        """
+        Restore what was bound before in the current context, see :func:`restore`.
+
+        *late*: it has ended before, elsewhere or out of turn.
+        """
+        raise NotImplementedError
+
+    def unbind(self) -> None:
+        """Make the context what it was before, as far as nothing opened later is still open in it."""
+        drop_ended()
+        self.ended = True
+        if INNERMOST.get_raw() is self and not self._go_back(late=False):
+            INNERMOST.set(self._under)
+            self.put_back(late=False)
+        drop_ended()
+
+    def _go_back(self, *, late: bool) -> bool:
+        """Put everything back, provided that the current context is the one in which this was opened."""
+        if self._token is None:
+            return False
+        try:
+            INNERMOST.reset(self._token)
+        except ValueError:  # another context, perhaps a copy of ours: a task that outlives what it was started in
+            return False
+        # A copy of the context may keep us for ever, and would keep all that we were opened over.
+        self._token = self._under = None
+        self.put_back(late=late)
+        return True
+
+
+def drop_ended() -> None:
+    """Put back what was bound in this very context and has ended elsewhere or out of turn."""
+    while (top := INNERMOST.get_raw()) is not None and top.ended and top._go_back(late=True):  # noqa: SLF001
+        pass
+
+
+def bound_here() -> Iterator[Bound]:
+    """What is bound in the current context, innermost first."""
+    bound = INNERMOST.get_raw()
+    while bound is not None:
+        yield bound
+        bound = bound._under  # noqa: SLF001
 
 
 def restore(variable: ContextVarExt[_T], token: Token[Any], ours: _T, before: _T) -> bool:
@@ -173,11 +238,19 @@ def restore(variable: ContextVarExt[_T], token: Token[Any], ours: _T, before: _T
 
 def capture() -> State:
     """The values of all our variables."""
-    return State(WORKFLOW.get(), FRAME.get(), POSITION.get())
+    return State(*[variable.get_raw() for variable in _VARIABLES])
 
 
-def swap(state: State) -> None:
-    """Set all our variables to *state*; those that hold it already are not touched."""
-    for variable, value in zip((WORKFLOW, FRAME, POSITION), state, strict=True):
-        if variable.get() is not value:
-            variable.set(value)
+def swap_in(state: State) -> list[Token[Any]]:
+    """Set all our variables to *state*; returns what :func:`swap_out` needs."""
+    return [variable.set(value) for variable, value in zip(_VARIABLES, state, strict=True)]
+
+
+def swap_out(tokens: list[Token[Any]]) -> bool:
+    """Undo :func:`swap_in`; returns False, and changes nothing, in another context than it was called in."""
+    try:
+        for variable, token in zip(_VARIABLES, tokens, strict=True):
+            variable.reset(token)
+    except ValueError:
+        return False
+    return True

@@ -175,10 +175,10 @@ def captured_telemetry(
         error_detail=error_detail,
         prices=prices,
     )
-    before = _telemetry.install(slot)
+    before = _telemetry.capture(slot)
     try:
         yield CapturedTelemetry(exporter, reader)
     finally:
-        _telemetry.install(before)
+        _telemetry.capture(before)
         meters.shutdown()
         tracers.shutdown()

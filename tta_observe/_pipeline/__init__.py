@@ -8,13 +8,14 @@ shared OpenTelemetry context.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from tta_observe import _telemetry, semconv
@@ -24,14 +25,17 @@ from tta_observe._pipeline.lane import Lane, LaneStats
 from tta_observe._values import clean_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from opentelemetry.sdk.metrics.export import MetricReader
 
     from tta_observe._export import Exporter
-    from tta_observe._settings import Settings, Signal
+    from tta_observe._settings import ExporterName, Settings, Signal
 
 __all__ = ["LaneStats", "Pipeline", "build"]
 
-_METRIC_INTERVAL_S: Final = {"local": 1.0, "otlp": 15.0, "console": 15.0}
+_DEFAULT_LIMIT: Final = 128
+"""Of attributes, events and links of a span. Source: OpenTelemetry specification 1.50, "Span Limits"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Pipeline:
     tracer_provider: Any
     meter_providers: tuple[Any, ...]
     lanes: tuple[Lane, ...]
+    left_out: bool = False
+    """Whether an exporter that was asked for could not be made."""
 
     @property
     def tracer(self) -> Any:
@@ -54,20 +60,20 @@ class Pipeline:
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver everything recorded so far within *timeout_s* seconds; True only when all of it was acknowledged."""
-        deadline = monotonic() + timeout_s
+        deadline = _deadline(timeout_s)
         results = [lane.flush(max(0.0, deadline - monotonic())) for lane in self.lanes]
-        return all(results)
+        return all(results) and not self.left_out
 
     def shutdown(self, timeout_s: float) -> bool:
         """Like :meth:`flush`, then stop; what does not arrive within *timeout_s* seconds is dropped and counted."""
-        deadline = monotonic() + timeout_s
+        deadline = _deadline(timeout_s)
         for lane in self.lanes:
             lane.stop(deadline)
         results = [lane.join() for lane in self.lanes]
-        for lane in self.lanes:
+        for reader in [lane.reader for lane in self.lanes if lane.reader is not None]:
             for provider in self.meter_providers:
-                quietly(_remove_reader, provider, lane.reader)
-        return all(results)
+                quietly(_remove_reader, provider, reader)
+        return all(results) and not self.left_out
 
 
 def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any = None) -> Pipeline:
@@ -76,19 +82,25 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
 
     Never raises for an exporter that cannot be made: that one is left out, with one warning.
     """
-    tracers = tracer_provider or _application(trace.get_tracer_provider())
-    meters = meter_provider or _application(metrics.get_meter_provider())
+    tracers = _application(trace.get_tracer_provider()) if tracer_provider is None else tracer_provider
+    meters = _application(metrics.get_meter_provider()) if meter_provider is None else meter_provider
     resource = _resource(settings)
-    beside = tracers is not None or meters is not None
-    lanes = _lanes(settings, beside=beside)
+    wanted = _wanted(settings, {"TRACES": tracers is not None, "METRICS": meters is not None})
+    made = [_lane(settings, name, signals) for name, signals in wanted.items()]
+    lanes = tuple(lane for lane in made if lane is not None)
     pipeline = Pipeline(
-        _with_processors(tracers or _own_tracers(settings, resource), lanes),
+        _with_processors(_own_tracers(settings, resource) if tracers is None else tracers, lanes),
         _with_readers(meters, lanes, resource),
         lanes,
+        left_out=None in made,
     )
     for lane in lanes:
         lane.start()
     return pipeline
+
+
+def _deadline(timeout_s: float) -> float:
+    return monotonic() + min(max(0.0, timeout_s), TIMEOUT_MAX)
 
 
 def _application(provider: Any) -> Any:
@@ -106,21 +118,21 @@ def _resource(settings: Settings) -> Resource:
     return Resource.create(clean_attributes({**settings.resource_attributes, **{k: v for k, v in own.items() if v}}))
 
 
-def _exporters_of(settings: Settings, signal: Signal, *, beside: bool) -> tuple[str, ...]:
-    """Which exporters *signal* goes to; beside the application's own providers ``auto`` keeps out of their way."""
-    if beside and not settings.exporters_said and settings.endpoint_configured and not settings.endpoint_said:
-        return ()
-    return settings.exporters[signal]
+def _wanted(settings: Settings, beside: Mapping[Signal, bool]) -> dict[ExporterName, list[Signal]]:
+    """
+    Exporters, and the signals that each gets.
+
+    *beside* says for which signals the application has a provider; what its own pipeline sends is not sent twice.
+    """
+    found: dict[ExporterName, list[Signal]] = {}
+    for signal, names in settings.exporters.items():
+        if not (beside[signal] and signal in settings.sent_by_application):
+            for name in names:
+                found.setdefault(name, []).append(signal)
+    return found
 
 
-def _lanes(settings: Settings, *, beside: bool) -> tuple[Lane, ...]:
-    wanted = {signal: _exporters_of(settings, signal, beside=beside) for signal in settings.exporters}
-    names = dict.fromkeys(name for signal in wanted.values() for name in signal)
-    made = (_lane(settings, name, [signal for signal in wanted if name in wanted[signal]]) for name in names)
-    return tuple(lane for lane in made if lane is not None)
-
-
-def _lane(settings: Settings, name: str, signals: list[Signal]) -> Lane | None:
+def _lane(settings: Settings, name: ExporterName, signals: list[Signal]) -> Lane | None:
     try:
         exporter = _exporter(settings, name, signals)
     except (OSError, ImportError) as error:
@@ -129,7 +141,7 @@ def _lane(settings: Settings, name: str, signals: list[Signal]) -> Lane | None:
     return Lane(
         exporter,
         span_interval_s=settings.span_interval_s,
-        metric_interval_s=settings.metric_interval_s or _METRIC_INTERVAL_S[name],
+        metric_interval_s=settings.metric_interval_s[name],
         scope=semconv.SCOPE,
         signals=frozenset(signals),
     )
@@ -157,7 +169,33 @@ def _local_exporter(settings: Settings) -> Exporter:
 def _own_tracers(settings: Settings, resource: Resource) -> TracerProvider:
     # Without a ratio the SDK reads OTEL_TRACES_SAMPLER by itself.
     sampler = None if settings.sample_ratio is None else ParentBased(TraceIdRatioBased(settings.sample_ratio))
-    return TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
+    try:
+        limits = SpanLimits()
+    except ValueError as error:
+        LOGGER.warning("%s The defaults are used.", error)
+        limits = _default_limits()
+    return TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False, span_limits=limits)
+
+
+def _default_limits() -> SpanLimits:
+    return SpanLimits(
+        max_attributes=_DEFAULT_LIMIT,
+        max_events=_DEFAULT_LIMIT,
+        max_links=_DEFAULT_LIMIT,
+        max_span_attributes=_DEFAULT_LIMIT,
+        max_event_attributes=_DEFAULT_LIMIT,
+        max_link_attributes=_DEFAULT_LIMIT,
+        max_attribute_length=SpanLimits.UNSET,
+        max_span_attribute_length=SpanLimits.UNSET,
+    )
+
+
+def _own_meters(readers: list[MetricReader], resource: Resource) -> MeterProvider:
+    try:
+        return MeterProvider(readers, resource, shutdown_on_exit=False)
+    except ValueError as error:  # OTEL_METRICS_EXEMPLAR_FILTER
+        LOGGER.warning("%s. The default is used.", error)
+        return MeterProvider(readers, resource, TraceBasedExemplarFilter(), shutdown_on_exit=False)
 
 
 def _with_processors(provider: Any, lanes: Iterable[Lane]) -> Any:
@@ -181,7 +219,7 @@ def _with_readers(provider: Any, lanes: Iterable[Lane], resource: Resource) -> t
         return (provider,)
     if provider is not None and not readers:
         return (provider,)
-    own = MeterProvider(readers, resource, shutdown_on_exit=False)
+    own = _own_meters(readers, resource)
     return (own,) if provider is None else (provider, own)
 
 

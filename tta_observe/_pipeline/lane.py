@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,12 +18,11 @@ from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from tta_observe._export import Batch, Exporter, ExportFailed
-from tta_observe._guard import LOGGER, guarded, quietly
+from tta_observe._guard import guarded, quietly, swallow
+from tta_observe._pipeline.health import Health
 from tta_observe._pipeline.zero import BornAtZero
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tta_observe._settings import Signal
 
 MAX_QUEUE: Final = 16_384
@@ -32,11 +32,14 @@ MAX_BATCH: Final = 512
 """Spans per request."""
 
 _SEND_TIMEOUT_S: Final = 10.0
-_LONGEST_BACKOFF_S: Final = 30.0
 _NEVER_REACHED_S: Final = 0.3
 """What an exit waits for an endpoint that failed and never answered."""
 
-_SAY_AGAIN_S: Final = 300.0
+_SLACK_S: Final = 0.15
+"""The last request ends so long before the deadline, so that the worker is gone when the interpreter goes."""
+
+_FORCE_FLUSH_S: Final = 2.0
+"""Longest that a flush of the application's own provider waits for our part."""
 
 
 class _Processor(SpanProcessor):
@@ -52,7 +55,7 @@ class _Processor(SpanProcessor):
         """The lane is ended by its pipeline, with a deadline."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._lane.flush(timeout_millis / 1000)
+        return self._lane.flush_for_application(timeout_millis)
 
 
 class _Reader(MetricReader):
@@ -60,14 +63,21 @@ class _Reader(MetricReader):
 
     latest: MetricsData | None = None
 
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self._lane = lane
+
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         self.latest = metrics_data
 
     def take(self) -> MetricsData | None:
-        """Collect now."""
+        """Collect now. By the worker alone, or another collection might be taken for this one."""
         self.latest = None
         self.collect()
         return self.latest
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return self._lane.flush_for_application(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """The lane is ended by its pipeline, with a deadline."""
@@ -106,22 +116,21 @@ class Lane:
         self._intervals = span_interval_s, metric_interval_s
         self._queue: deque[ReadableSpan] = deque()
         self._changed = threading.Condition()
-        self._recorded = self._delivered = self._failures = 0
+        self._recorded = self._delivered = 0
         self._dropped: Counter[str] = Counter()
         self._dropped_before_flush = 0
         self._asked = self._answered = 0
         self._answer = True
-        self._stopping = False
+        self._stopping = self._finished = self._closed = False
+        self._complete = False
         self._deadline: float | None = None
-        self._reached = False
-        self._backoff_s = 0.0
-        self._silent_until: float | None = None
+        self._health = Health(exporter.target)
         self._zeros = BornAtZero(time_ns())
         self._thread = threading.Thread(target=self._run, name=f"tta-observe-{exporter.name}", daemon=True)
 
     def with_reader(self) -> MetricReader:
         """Make the reader that this lane collects metrics from; it is given to a MeterProvider."""
-        self.reader = _Reader()
+        self.reader = _Reader(self)
         return self.reader
 
     def start(self) -> None:
@@ -147,36 +156,42 @@ class Lane:
         """
         Send everything recorded before this call; True only when all of it was acknowledged.
 
-        Spans dropped since the last flush make it False once. Returns within *timeout_s* seconds.
+        Spans dropped since the last flush make it False once. Returns within *timeout_s* seconds; after :meth:`join`
+        at once, with what that returned.
         """
         with self._changed:
+            if self._closed:
+                return self._complete
             self._asked += 1
-            ticket = self._asked
+            ticket, known = self._asked, self._dropped_before_flush
             self._changed.notify_all()
-            answered = self._changed.wait_for(
-                lambda: self._answered >= ticket or not self._thread.is_alive(), timeout_s
-            )
-            lost, self._dropped_before_flush = self._dropped.total() - self._dropped_before_flush, self._dropped.total()
-            return answered and self._answered >= ticket and self._answer and not lost
+            self._changed.wait_for(lambda: self._answered >= ticket or not self._is_running(), timeout_s)
+            self._dropped_before_flush = self._dropped.total()
+            return self._answered >= ticket and self._answer and self._dropped_before_flush == known
+
+    def flush_for_application(self, timeout_ms: float) -> bool:
+        """Flush as a part of the application's own pipeline, whose other parts must not wait for ours."""
+        return self._stopping or self.flush(min(timeout_ms / 1000, _FORCE_FLUSH_S))
 
     def stop(self, deadline: float) -> None:
         """Ask the worker for a last attempt that ends before *deadline*, in monotonic seconds."""
         with self._changed:
             self._stopping = True
-            never_reached = self._failures and not self._reached
-            self._deadline = min(deadline, monotonic() + _NEVER_REACHED_S) if never_reached else deadline
+            never_reached = self._health.failures and not self._health.reached
+            earliest = min(deadline, monotonic() + _NEVER_REACHED_S) if never_reached else deadline
+            self._deadline = min(earliest, self._deadline or earliest)
             self._changed.notify_all()
 
     def join(self) -> bool:
         """Wait for the worker until the deadline of :meth:`stop`; True when all that was recorded was delivered."""
-        deadline = self._deadline or monotonic()
         if self._thread.is_alive():
-            self._thread.join(max(0.0, deadline - monotonic()))
+            self._thread.join(max(0.0, (self._deadline or 0.0) - monotonic()))
+        late = self._thread.is_alive()
+        self._close(late=late)
         quietly(self.exporter.close)
-        with self._changed:
-            self._dropped["shutdown"] += len(self._queue)
-            self._queue.clear()
-            return self._answer and not self._thread.is_alive() and self._dropped.total() == self._dropped_before_flush
+        if late:
+            self._thread.join(_SLACK_S)  # its request was interrupted: let it end before the interpreter does
+        return self._complete
 
     def stats(self) -> LaneStats:
         """What became of the spans so far, read at one moment."""
@@ -188,40 +203,56 @@ class Lane:
                 self._delivered,
                 {reason: count for reason, count in self._dropped.items() if count},
                 len(self._queue),
-                self._failures,
+                self._health.failures,
             )
 
+    def _is_running(self) -> bool:
+        # Not alive without having finished: never started, or this process is a fork.
+        return self._thread.is_alive() and not self._finished
+
+    def _close(self, *, late: bool) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            known = self._dropped.total() == self._dropped_before_flush
+            self._complete = self._answer and known and not late and not self._queue
+            self._dropped["shutdown"] += len(self._queue)
+            self._queue.clear()
+            self._changed.notify_all()
+
     def _run(self) -> None:
-        # Our own calls of gRPC must not become spans of the application's instrumentation.
-        otel_context.attach(otel_context.set_value("suppress_instrumentation", True))  # noqa: FBT003
+        _suppress_instrumentation()
+        try:
+            self._work()
+        finally:
+            with self._changed:
+                self._finished = True
+                self._changed.notify_all()
+
+    def _work(self) -> None:
         spans_s, metrics_s = self._intervals
         next_spans, next_metrics = monotonic() + spans_s, monotonic() + metrics_s
         stopping = False
         while not stopping:
             asked = self._wait(min(next_spans, next_metrics))
-            now, stopping = monotonic(), self._stopping  # read once: what is queued before a stop gets its last cycle
-            forced = asked > self._answered or stopping
-            if now < next_spans and not forced and len(self._queue) < MAX_BATCH:
-                continue
-            with_metrics = forced or now >= next_metrics
-            self._answer_flushes(asked, ok=self._cycle(with_metrics=with_metrics) is True)
-            next_spans = monotonic() + max(spans_s, self._backoff_s)
-            next_metrics = monotonic() + metrics_s if with_metrics else next_metrics
-            next_metrics = max(next_metrics, monotonic() + self._backoff_s)
+            stopping = self._stopping  # read once: what is queued before a stop gets its last cycle
+            with_metrics = stopping or asked > self._answered or monotonic() >= next_metrics
+            self._answered_with(self._cycle(with_metrics=with_metrics) is True, asked)
+            now, backoff_s = monotonic(), self._health.backoff_s
+            next_spans = now + max(spans_s, backoff_s)
+            next_metrics = max(now + metrics_s if with_metrics else next_metrics, now + backoff_s)
 
     def _wait(self, until: float) -> int:
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._stopping
-                    or self._asked > self._answered
-                    or (len(self._queue) >= MAX_BATCH and not self._backoff_s)
-                ),
-                max(0.0, until - monotonic()),
-            )
+            self._changed.wait_for(self._is_wanted, max(0.0, until - monotonic()))
             return self._asked
 
-    def _answer_flushes(self, asked: int, *, ok: bool) -> None:
+    def _is_wanted(self) -> bool:
+        full = len(self._queue) >= MAX_BATCH and not self._health.backoff_s
+        return self._stopping or self._asked > self._answered or full
+
+    def _answered_with(self, ok: bool, asked: int) -> None:  # noqa: FBT001
         with self._changed:
             self._answer, self._answered = ok, asked
             self._changed.notify_all()
@@ -229,65 +260,80 @@ class Lane:
     @guarded
     def _cycle(self, *, with_metrics: bool) -> bool:
         """Send what is queued now, and the metrics; True when all of it was acknowledged."""
-        waiting = len(self._queue)
-        ok = True
-        while ok and waiting > 0:
-            size = min(MAX_BATCH, waiting, len(self._queue))
+        ok, waiting, most = True, len(self._queue), MAX_BATCH
+        while waiting > 0 and not self._closed:
+            size = min(most, waiting)
+            failed = self._send_spans(size)
+            if failed is not None and _may_be_halved(failed, size):
+                most = size // 2
+                continue
+            ok = ok and failed is None
+            if failed is not None and failed.retryable:
+                break
             waiting -= size
-            ok = self._send_spans(size)
         return (self._send_metrics() if with_metrics else True) and ok
 
-    def _send_spans(self, size: int) -> bool:
-        spans = [self._queue[i] for i in range(size)]
-        spoilt = -self.exporter.dropped
-        failed = self._send(Batch(spans=spans))
-        spoilt += self.exporter.dropped
+    def _send_spans(self, size: int) -> ExportFailed | None:
         with self._changed:
-            if failed is not None and failed.retryable:
-                return False
-            for _ in spans:
+            spans = list(islice(self._queue, size))
+        spoilt = -self.exporter.dropped
+        failed = self._send("TRACES", Batch(spans=spans))
+        spoilt += self.exporter.dropped
+        if failed is None or not (failed.retryable or _may_be_halved(failed, size)):
+            self._settle(len(spans), spoilt, failed)
+        return failed
+
+    def _settle(self, size: int, spoilt: int, failed: ExportFailed | None) -> None:
+        """Take the first *size* spans out of the queue and count what became of them."""
+        with self._changed:
+            if self._closed:  # they were counted as lost when the deadline had passed
+                return
+            for _ in range(size):
                 self._queue.popleft()
+            lost = 0 if failed is None else size - spoilt if failed.rejected is None else failed.rejected
             self._dropped["encode"] += spoilt
-            if failed is None:
-                self._delivered += size - spoilt
-            else:
-                self._dropped["export_failed"] += size - spoilt
-        return failed is None
+            self._dropped["too_large" if failed is not None and failed.too_large else "export_failed"] += lost
+            self._delivered += size - spoilt - lost
 
     def _send_metrics(self) -> bool:
-        collected = self.reader.take() if self.reader is not None else None
+        collected = self.reader.take() if self.reader is not None and not self._closed else None
         if collected is None:
-            return self._send(Batch()) is None if self.exporter.name == "local" else True
-        failed = self._send(Batch(metrics=self._zeros.add(collected, self._scope, time_ns())))
+            return self._send("METRICS", Batch()) is None if self.exporter.name == "local" else True
+        failed = self._send("METRICS", Batch(metrics=self._zeros.add(collected, self._scope, time_ns())))
         if failed is None:
             self._zeros.acknowledged()
         return failed is None
 
-    def _send(self, batch: Batch) -> ExportFailed | None:
+    def _send(self, signal: Signal, batch: Batch) -> ExportFailed | None:
+        failed = self._attempt(batch)
+        if self._closed or (failed is not None and _may_be_halved(failed, len(batch.spans))):
+            return failed
+        if failed is None:
+            self._health.succeeded(signal, last=self._stopping)
+        else:
+            self._health.failed(signal, failed, last=self._stopping)
+        return failed
+
+    def _attempt(self, batch: Batch) -> ExportFailed | None:
         try:
             self.exporter.send(self.exporter.encode(batch), self._time_left())
         except ExportFailed as error:
-            self._failed(error)
             return error
-        self._succeeded()
+        except Exception as error:  # noqa: BLE001 - one batch that an exporter stumbles over must not hold up the rest
+            swallow(f"{type(self.exporter).__name__}.send", error)
+            return ExportFailed(type(error).__name__, retryable=False)
         return None
 
     def _time_left(self) -> float:
-        return _SEND_TIMEOUT_S if self._deadline is None else max(0.05, self._deadline - monotonic())
+        return _SEND_TIMEOUT_S if self._deadline is None else max(0.05, self._deadline - _SLACK_S - monotonic())
 
-    def _failed(self, error: ExportFailed) -> None:
-        self._failures += 1
-        self._backoff_s = min(_LONGEST_BACKOFF_S, self._backoff_s * 2 or 1.0)
-        if self._silent_until is None or monotonic() >= self._silent_until:
-            self._silent_until = monotonic() + _SAY_AGAIN_S
-            self._say("telemetry does not reach %s (%s); your program is not affected", self.exporter.target, error)
 
-    def _succeeded(self) -> None:
-        if self._silent_until is not None:
-            self._say("telemetry reaches %s again", self.exporter.target)
-        self._silent_until, self._backoff_s, self._reached = None, 0.0, True
+def _may_be_halved(failed: ExportFailed, size: int) -> bool:
+    return failed.too_large and size > 1
 
-    def _say(self, message: str, *args: object) -> None:
-        log: Callable[..., None] = LOGGER.warning
-        if not self._stopping or self._failures == 1:
-            quietly(log, message, *args)
+
+def _suppress_instrumentation() -> None:
+    """Our own calls of gRPC must not become spans of the application's instrumentation, whichever key it asks for."""
+    for key in ("suppress_instrumentation", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", None)):
+        if key is not None:
+            otel_context.attach(otel_context.set_value(key, value=True))

@@ -18,6 +18,7 @@ from tta_observe._guard import quietly
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
 
     from tta_observe._settings import Target
@@ -34,6 +35,9 @@ _RETRYABLE: Final = frozenset(
     }
 )
 """Source: OTLP specification 1.9, "OTLP/gRPC response"."""
+
+_OFTEN_REFUSED_BYTES: Final = 3_500_000
+"""gRPC servers take messages of 4 MiB unless they say otherwise."""
 
 
 class OtlpExporter:
@@ -60,7 +64,7 @@ class OtlpExporter:
         calls: list[tuple[Any, Any]] = []
         if batch.spans and self._traces is not None:
             calls.append((self._traces, self._encode_spans(batch.spans)))
-        if batch.metrics is not None and self._metrics is not None and batch.metrics.resource_metrics:
+        if batch.metrics is not None and self._metrics is not None and _has_metrics(batch.metrics):
             calls.append((self._metrics, encode_metrics(batch.metrics)))
         return calls
 
@@ -75,8 +79,7 @@ class OtlpExporter:
             try:
                 response = call(request, timeout_s)
             except grpc.RpcError as error:
-                code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-                raise ExportFailed(code.name, retryable=code in _RETRYABLE) from None
+                raise _failure(error, request) from None
             except ValueError as error:  # the channel was closed by the exit hook
                 raise ExportFailed("closed", retryable=False) from error
             _check_rejected(response.partial_success)
@@ -107,10 +110,22 @@ class OtlpExporter:
         return call
 
 
+def _has_metrics(data: MetricsData) -> bool:
+    return any(resource.scope_metrics for resource in data.resource_metrics)
+
+
+def _failure(error: grpc.RpcError, request: Any) -> ExportFailed:
+    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+    # The same code for a receiver that is busy and for a message over its limit, which will not shrink by waiting.
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and request.ByteSize() > _OFTEN_REFUSED_BYTES:
+        return ExportFailed(f"{code.name}, {request.ByteSize():,} bytes", retryable=False, too_large=True)
+    return ExportFailed(code.name, retryable=code in _RETRYABLE)
+
+
 def _check_rejected(partial: Any) -> None:
     rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
     if rejected:
-        raise ExportFailed(f"{rejected} rejected", retryable=False)
+        raise ExportFailed(f"{rejected} rejected", retryable=False, rejected=rejected)
 
 
 def _channel(target: Target) -> Any:

@@ -26,7 +26,8 @@ class BornAtZero:
     """Adds the zeros of one exporter's metrics, and remembers which have arrived."""
 
     def __init__(self, started_ns: int) -> None:
-        self._started = self._previous = started_ns
+        # A millisecond early: the zero of a point that is collected at once must not lie before its own start.
+        self._started = self._previous = started_ns - _MILLISECOND
         self._arrived: set[_Key] = set()
         self._sent: set[_Key] = set()
 

@@ -1,0 +1,142 @@
+"""
+Generators, observed from their first step to their last: what stands between one and its consumer.
+
+Everything goes through: what is sent and thrown, what is yielded and returned, closing early.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tta_observe import _telemetry, context
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+
+
+class Opened(Protocol):
+    """Something that was opened in the current context and has to be closed. Neither method raises."""
+
+    def unbind(self) -> None:
+        """Make the context what it was before."""
+
+    def finish(self, error: BaseException | None) -> None:
+        """Record how it ended."""
+
+
+Opener: TypeAlias = "Callable[[], Opened | None]"
+
+
+class _Inside:
+    """
+    The context of a generator: swapped in for each of its steps, out again at each yield.
+
+    So its consumer never sees it, and nothing is held across a ``yield``.
+    """
+
+    __slots__ = ("_opened", "_otel", "_otel_token", "_state", "_tokens")
+
+    def __init__(self, opener: Opener) -> None:
+        self._opened = opener()
+        if self._opened is not None:
+            self._capture()
+            self._opened.unbind()
+
+    def __enter__(self) -> None:
+        if self._opened is not None:
+            self._tokens = context.swap_in(self._state)
+            self._otel_token = _telemetry.otel_swap_in(self._otel)
+
+    def __exit__(self, *_: object) -> None:
+        if self._opened is None:
+            return
+        self._capture()
+        # Another context is not ours to change: a task that was never finished is collected there.
+        if context.swap_out(self._tokens):
+            _telemetry.otel_swap_out(self._otel_token)
+
+    def finish(self, error: BaseException | None) -> None:
+        """The generator has ended; its consumer's context is current."""
+        if self._opened is not None:
+            self._opened.finish(error)
+
+    def _capture(self) -> None:
+        self._state, self._otel = context.capture(), _telemetry.otel_current()
+
+
+def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any, Any, Any]:
+    inside = _Inside(opener)
+    sent: Any = None
+    thrown: BaseException | None = None
+    try:
+        while True:
+            try:
+                with inside:
+                    item = generator.send(sent) if thrown is None else generator.throw(thrown)
+            except StopIteration as stop:
+                result = stop.value
+                break
+            sent = thrown = None
+            try:
+                sent = yield item
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the generator
+                thrown = _without_our_frame(error)
+    except BaseException as error:
+        thrown = None
+        inside.finish(error)
+        raise
+    inside.finish(_closed_early(thrown))
+    return result
+
+
+async def drive_async(generator: AsyncGenerator[Any, Any], opener: Opener) -> AsyncGenerator[Any, Any]:
+    inside = _Inside(opener)
+    thrown: BaseException | None = None
+    try:
+        step = _first_step(generator)
+        while True:
+            try:
+                with inside:
+                    item = await step
+            except StopAsyncIteration:
+                break
+            thrown = None
+            try:
+                step = generator.asend((yield item))
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the generator
+                thrown = _without_our_frame(error)
+                step = generator.athrow(thrown)
+    except BaseException as error:
+        thrown = None
+        inside.finish(error)
+        raise
+    inside.finish(_closed_early(thrown))
+
+
+def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """
+    The first step of *generator*, hidden from the event loop.
+
+    The loop closes the generators it knows of when it ends, or when they are collected. It knows of ours, which
+    closes *generator*: doing it twice at once fails.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_nobody)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _nobody(_generator: object) -> None:
+    """Finalizes no generator; without any, the garbage collector would close it, before ours does."""
+
+
+def _without_our_frame(error: BaseException) -> BaseException:
+    return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+
+
+def _closed_early(thrown: BaseException | None) -> BaseException | None:
+    """How a generator ended that returned: it may have done so because its consumer closed it."""
+    return thrown if isinstance(thrown, GeneratorExit) else None
