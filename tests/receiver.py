@@ -183,7 +183,11 @@ def _forward_all(listener, port, sizes):
     with suppress(OSError):
         while True:
             near, _ = listener.accept()
-            far = socket.create_connection(("127.0.0.1", port))
+            try:
+                far = socket.create_connection(("127.0.0.1", port))
+            except OSError:
+                near.close()
+                continue
             threading.Thread(target=_forward, args=(near, far, sizes), daemon=True).start()
             threading.Thread(target=_forward, args=(far, near, []), daemon=True).start()
 

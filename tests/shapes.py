@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -28,27 +29,27 @@ DECORATORS = {
 }
 
 
-class StrRaises(Exception):
+class StrRaisesError(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
 
-class ReprRaises(Exception):
+class ReprRaisesError(Exception):
     def __repr__(self):
         raise RuntimeError("no repr")
 
 
-class StrEnds(Exception):
+class StrEndsError(Exception):
     def __str__(self):
         raise SystemExit(1)
 
 
-class NotText(Exception):
+class NotTextError(Exception):
     def __str__(self):
-        return 5
+        return 5  # noqa: PLE0307 - on purpose
 
 
-class Hollow(Exception):
+class HollowError(Exception):
     """Nearly nothing of it can be read."""
 
     @property
@@ -56,7 +57,7 @@ class Hollow(Exception):
         raise RuntimeError("no arguments")
 
 
-class Falsy(Exception):
+class FalsyError(Exception):
     def __bool__(self):
         return False
 
@@ -67,15 +68,15 @@ class Falsy(Exception):
 ERRORS = {
     "ValueError": lambda: ValueError("wrong"),
     "KeyError": lambda: KeyError("missing"),
-    "StrRaises": StrRaises,
-    "ReprRaises": ReprRaises,
-    "StrEnds": StrEnds,
-    "NotText": NotText,
-    "Hollow": Hollow,
-    "Falsy": Falsy,
+    "StrRaises": StrRaisesError,
+    "ReprRaises": ReprRaisesError,
+    "StrEnds": StrEndsError,
+    "NotText": NotTextError,
+    "Hollow": HollowError,
+    "Falsy": FalsyError,
     "StopIteration": lambda: StopIteration("value"),
     "StopAsyncIteration": StopAsyncIteration,
-    "ExceptionGroup": lambda: ExceptionGroup("several", [ValueError(1), StrRaises()]),
+    "ExceptionGroup": lambda: ExceptionGroup("several", [ValueError(1), StrRaisesError()]),
     "BaseExceptionGroup": lambda: BaseExceptionGroup("several", [KeyboardInterrupt(), ValueError(1)]),
     "KeyboardInterrupt": KeyboardInterrupt,
     "SystemExit 0": lambda: SystemExit(0),
@@ -158,8 +159,12 @@ def faults():
 
 
 def plans():
-    pauses = st.lists(st.builds(Pause, st.integers(0, 9), st.sampled_from(["raise", "go on", "other", "return"])), max_size=4)
-    return st.builds(Plan, pauses.map(tuple), st.sampled_from([None, 0, "", "done", (), StopIteration]), st.none() | faults())
+    pauses = st.lists(
+        st.builds(Pause, st.integers(0, 9), st.sampled_from(["raise", "go on", "other", "return"])), max_size=4
+    )
+    return st.builds(
+        Plan, pauses.map(tuple), st.sampled_from([None, 0, "", "done", (), StopIteration]), st.none() | faults()
+    )
 
 
 def scripts():
@@ -218,7 +223,8 @@ def body(shape, plan, log):
                 log.seen.append(("awaited", await Wait(pause.value)))
                 log.seen.append(("got", (yield pause.value)))
             except BaseException as error:
-                if (then := react(pause, error)) == "raise":
+                # One that goes on after GeneratorExit cannot be closed a second time, not even by us.
+                if (then := react(pause, error)) == "raise" or (then == "go on" and isinstance(error, GeneratorExit)):
                     raise
                 if then == "return":
                     return
@@ -414,7 +420,7 @@ def _await(awaitable, log):
 def _outcome(act, log):
     try:
         return "returned", act()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - each kind is thrown in turn
         log.frames.append(_depth(error.__traceback__))
         return "raised", describe(error), getattr(error, "value", None)
 
@@ -431,13 +437,18 @@ def _finish(made, shape):
     Close *made*, however often it refuses to.
     """
     for _ in range(10):
-        try:
-            if shape == "async generator":
-                _await(made.aclose(), Log())
-            else:
-                made.close()
-        except RuntimeError:
-            continue
-        except BaseException:
-            pass
+        with contextlib.suppress(BaseException):
+            _close(made, shape)
+            return
+
+
+def _close(made, shape):
+    try:
+        if shape == "async generator":
+            _await(made.aclose(), Log())
+        else:
+            made.close()
+    except RuntimeError:
+        raise  # it went on: once more
+    except BaseException:  # noqa: BLE001 - it failed, and so it ended
         return

@@ -15,6 +15,7 @@ import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ from tta_observe import _connections
 from tta_observe.context import POSITION
 from tta_observe.semconv import NESTED, OTHER, PARALLEL, SEQUENTIAL
 
-PROGRAMS = 600
+PROGRAMS = 700  # about one in six has a shape that cannot be decided
 
 
 class Trail:
@@ -697,7 +698,7 @@ def test_left_twice(trail):
 
 def test_left_by_the_garbage_collector(trail):
     """
-    A stream dropped half-way, in a cycle, ends whenever it is collected; that never shows in what runs then.
+    A stream dropped half-way, in a cycle, ends whenever it is collected; it does not become part of what runs then.
     """
     with trail.workflow():
         trail.call("A")
@@ -808,6 +809,18 @@ def test_thread_starts_afresh_unless_it_was_given_a_context(trail):
     assert parallel(("A", "B"), ("C", "D")) + sequential("B", "C") == trail.edges
 
 
+@pytest.mark.parametrize("found", [{}, {"asyncio": ModuleType("asyncio")}], ids=["not at all", "half-way"])
+def test_asyncio_is_not_imported(trail, found, monkeypatch):
+    """
+    A script without asyncio need not pay for it, and a thread that is just importing it breaks nobody.
+    """
+    monkeypatch.setattr(sys, "modules", found)
+    trail.call("A", "B")
+    monkeypatch.undo()
+
+    assert sequential("A", "B") == trail.edges
+
+
 def serve_tasks(trail, serve):
     async def main():
         tasks = set()
@@ -911,8 +924,8 @@ def test_accept_loop_leaves_nothing(trail):
 
     with trail.workflow():
         trail.call("A")
-        assert grown_by(lambda times: asyncio.run(serve(times // 20, accept=False))) < 5_000
-        assert grown_by(lambda times: asyncio.run(serve(times // 20, accept=True))) < 5_000
+        assert grown_by(lambda times: asyncio.run(serve(times // 40, accept=False))) < 5_000
+        assert grown_by(lambda times: asyncio.run(serve(times // 40, accept=True))) < 5_000
         trail.call("D")
 
     assert trail.edges["B", "C", SEQUENTIAL] == trail.edges["C", "accept", PARALLEL] + trail.edges["C", "D", PARALLEL]
@@ -1019,7 +1032,7 @@ def test_finished_task_is_not_kept(trail):
 
 
 def grown_by(run):
-    """Bytes that a hundred thousand repetitions leave behind."""
+    """Bytes that two hundred thousand repetitions leave behind."""
     run(1000)
     gc.collect()
     tracemalloc.start()
@@ -1027,7 +1040,7 @@ def grown_by(run):
         run(100)
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        run(100_000)
+        run(200_000)
         gc.collect()
         return tracemalloc.get_traced_memory()[0] - before
     finally:

@@ -285,6 +285,7 @@ def test_state_does_not_grow(telemetry):
     """
     A server that forks a task per request for ever leaves nothing behind.
     """
+
     def strands():
         gc.collect()
         return sum(isinstance(found, _connections.Strand) for found in gc.get_objects())

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from tta_observe import _shells
-from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, drop_ended, restore
+from tta_observe.context import (
+    COLLECTING,
+    WORKFLOW,
+    Bound,
+    WorkflowContext,
+    bound_here,
+    drop_ended,
+    make_sure_of_room,
+    restore,
+    safely,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,6 +36,7 @@ class Binding(Bound):
     __slots__ = ("_before", "_set", "value")
 
     def __init__(self, value: WorkflowContext) -> None:
+        make_sure_of_room()
         self.value = value
         self._before = WORKFLOW.get()
         self._set = WORKFLOW.set(value)
@@ -80,7 +91,7 @@ class Block(Generic[V]):
         raise NotImplementedError
 
     def __enter__(self) -> V:
-        run = self._open()
+        run = safely(self._open) if COLLECTING else self._open()
         self._runs[run.bound or run] = run
         return run.value
 

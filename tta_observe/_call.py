@@ -16,7 +16,7 @@ from tta_observe import _connections, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
 from tta_observe._values import clean, clean_attributes
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, drop_ended, restore
+from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, drop_ended, make_sure_of_room, restore
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
@@ -72,6 +72,7 @@ class _Current(Bound):
     def __init__(
         self, span: Any, frame: Frame, outer: Frame | None, came_from: tuple[Visit, Position | None] | None = None
     ) -> None:
+        make_sure_of_room()
         self.span = span
         self._frame, self._outer, self._came_from = frame, outer, came_from
         self._before = _telemetry.otel_current()

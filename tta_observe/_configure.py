@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from tta_observe._pipeline import LaneStats, Pipeline
     from tta_observe.pricing import Price
 
-EXIT_S: Final = 2.0
-"""Longest that the end of the process is delayed, for all signals and exporters together."""
+EXIT_S: Final = 1.8
+"""
+Longest that the end of the process waits, for all signals and exporters together.
+
+The promise is 2 s: interrupting what hangs, and the end of the interpreter, take their part of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,8 @@ def _built(settings: Settings, tracer_provider: Any, meter_provider: Any) -> Pip
         _guard.warn_once("no-sdk", "nothing is recorded: %s. Run: pip install opentelemetry-sdk", error)
         return None
     except Exception as error:  # noqa: BLE001 - the SDK refuses to be imported with some values in the environment
-        _guard.warn_once("no-sdk", "nothing is recorded: opentelemetry-sdk cannot be imported. %s", error)
+        hint = "nothing is recorded: opentelemetry-sdk cannot be imported (%s). Look at the OTEL_*_LIMIT variables."
+        _guard.warn_once("no-sdk", hint, error)
         return None
     return _guard.guarded(_pipeline.build)(settings, tracer_provider, meter_provider)
 

@@ -38,28 +38,35 @@ class _Inside:
     __slots__ = ("_opened", "_otel", "_otel_token", "_state", "_tokens")
 
     def __init__(self, opener: Opener) -> None:
-        self._opened = opener()
+        self._opened = context.safely(opener)
+        self._tokens: list[Any] | None = None
         if self._opened is not None:
             self._capture()
-            self._opened.unbind()
+            context.safely(self._opened.unbind)
 
     def __enter__(self) -> None:
-        if self._opened is not None:
+        self._tokens = None
+        if self._opened is not None and not context.collecting():
             self._tokens = context.swap_in(self._state)
             self._otel_token = _telemetry.otel_swap_in(self._otel)
 
     def __exit__(self, *_: object) -> None:
-        if self._opened is None:
+        if self._tokens is None:
             return
         self._capture()
         # Another context is not ours to change: a task that was never finished is collected there.
         if context.swap_out(self._tokens):
             _telemetry.otel_swap_out(self._otel_token)
 
+    def throw(self, generator: Generator[Any, Any, Any], error: BaseException) -> Any:
+        """Throw *error* into *generator*, in its context."""
+        with self:
+            return generator.throw(error)
+
     def finish(self, error: BaseException | None) -> None:
         """The generator has ended; its consumer's context is current."""
         if self._opened is not None:
-            self._opened.finish(error)
+            context.safely(self._opened.finish, error)
 
     def _capture(self) -> None:
         self._state, self._otel = context.capture(), _telemetry.otel_current()
@@ -72,8 +79,11 @@ def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any,
     try:
         while True:
             try:
-                with inside:
-                    item = generator.send(sent) if thrown is None else generator.throw(thrown)
+                if thrown is not None and context.collecting():
+                    item = context.safely(inside.throw, generator, thrown)
+                else:
+                    with inside:
+                        item = generator.send(sent) if thrown is None else generator.throw(thrown)
             except StopIteration as stop:
                 result = stop.value
                 break

@@ -11,8 +11,8 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from tta_observe import _generators
-from tta_observe._observed import Observed
+from tta_observe import _generators, context
+from tta_observe._observed import observed
 from tta_observe.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ _CLASSMETHODS: Final = ("__init_subclass__", "__class_getitem__")
 
 def close(opened: Opened, error: BaseException | None) -> None:
     """End what was opened in this context."""
-    opened.unbind()
-    opened.finish(error)
+    if context.COLLECTING:
+        context.safely(opened.unbind)
+        context.safely(opened.finish, error)
+    else:
+        opened.unbind()
+        opened.finish(error)
 
 
 def observe(function: F, opener: Opener, again: Callable[[Any], Any]) -> F:
@@ -40,9 +44,11 @@ def observe(function: F, opener: Opener, again: Callable[[Any], Any]) -> F:
     be found by.
     """
     target: Any = function
-    if getattr(function, "__name__", None) in _CLASSMETHODS and inspect.isfunction(function):
-        target = classmethod(function)
-    return cast("F", Observed(target, _shell(target)(opener), again))
+    if isinstance(target, (classmethod, staticmethod)):
+        return cast("F", type(target)(observe(target.__func__, opener, again)))
+    made = observed(target, _shell(target)(opener), again)
+    implicit = inspect.isfunction(target) and target.__name__ in _CLASSMETHODS
+    return cast("F", classmethod(made) if implicit else made)
 
 
 def inner_function(function: Any) -> Any:
@@ -91,7 +97,7 @@ def _is_awaitable_generator(function: Any) -> bool:
 
 def _plain_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        opened = opener()
+        opened = context.safely(opener) if context.COLLECTING else opener()
         if opened is None:
             return wrapped(*args, **kwargs)
         try:
@@ -124,7 +130,7 @@ class _Pending:
 
 def _coroutine_shell(opener: Opener) -> Any:
     async def run(pending: _Pending) -> Any:
-        opened = opener()
+        opened = context.safely(opener) if context.COLLECTING else opener()
         if opened is None:
             return await pending.take()
         try:

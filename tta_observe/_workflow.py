@@ -93,7 +93,7 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
             totals=Totals(outer.totals),
         )
         binding = Binding(own)
-        return OpenBlock(own, binding, _call.enter(self._site))
+        return OpenBlock(own, binding, _enter(self._site, binding))
 
 
 class agent(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
@@ -115,7 +115,7 @@ class agent(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
         """Open a new run in the current context. Never raises."""
         outer = WORKFLOW.get() or WorkflowContext()
         binding = Binding(_inherit(outer, self._given, {}))
-        live = _call.enter(self._site)
+        live = _enter(self._site, binding)
         return OpenBlock(_call.SpanHandle(live and live.span), binding, live)
 
 
@@ -173,6 +173,14 @@ def set_attributes(attributes: Mapping[str, Any]) -> None:
     span = _telemetry.current_span()
     if span is not None:
         span.set_attributes(clean_attributes(attributes))
+
+
+def _enter(site: _call.CallSite, binding: Binding) -> _call.Live | None:
+    try:
+        return _call.enter(site)
+    except BaseException:  # the stack is used up, or Ctrl-C: nobody will close the block
+        binding.unbind()
+        raise
 
 
 def _given(**values: str | None) -> dict[str, str]:

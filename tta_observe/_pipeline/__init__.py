@@ -61,7 +61,9 @@ class Pipeline:
     def flush(self, timeout_s: float) -> bool:
         """Deliver everything recorded so far within *timeout_s* seconds; True only when all of it was acknowledged."""
         deadline = _deadline(timeout_s)
-        results = [lane.flush(max(0.0, deadline - monotonic())) for lane in self.lanes]
+        asked = [lane.ask() for lane in self.lanes]
+        pairs = zip(self.lanes, asked, strict=True)
+        results = [lane.answer(ticket, max(0.0, deadline - monotonic())) for lane, ticket in pairs]
         return all(results) and not self.left_out
 
     def shutdown(self, timeout_s: float) -> bool:
@@ -70,8 +72,8 @@ class Pipeline:
         for lane in self.lanes:
             lane.stop(deadline)
         results = [lane.join() for lane in self.lanes]
-        for reader in [lane.reader for lane in self.lanes if lane.reader is not None]:
-            for provider in self.meter_providers:
+        for reader in [lane.give_up_reader() for lane in self.lanes]:
+            for provider in self.meter_providers if reader is not None else ():
                 quietly(_remove_reader, provider, reader)
         return all(results) and not self.left_out
 
@@ -172,7 +174,7 @@ def _own_tracers(settings: Settings, resource: Resource) -> TracerProvider:
     try:
         limits = SpanLimits()
     except ValueError as error:
-        LOGGER.warning("%s The defaults are used.", error)
+        LOGGER.warning("the OTEL_*_LIMIT variables are ignored, the defaults are used: %s", error)
         limits = _default_limits()
     return TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False, span_limits=limits)
 
@@ -193,8 +195,8 @@ def _default_limits() -> SpanLimits:
 def _own_meters(readers: list[MetricReader], resource: Resource) -> MeterProvider:
     try:
         return MeterProvider(readers, resource, shutdown_on_exit=False)
-    except ValueError as error:  # OTEL_METRICS_EXEMPLAR_FILTER
-        LOGGER.warning("%s. The default is used.", error)
+    except ValueError as error:
+        LOGGER.warning("OTEL_METRICS_EXEMPLAR_FILTER is ignored, the default is used: %s", error)
         return MeterProvider(readers, resource, TraceBasedExemplarFilter(), shutdown_on_exit=False)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from tta_observe._guard import LOGGER, quietly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tta_observe._export import ExportFailed
     from tta_observe._settings import Signal
 
@@ -22,11 +24,12 @@ class Health:
     Signals are told apart: receivers that take traces and no metrics are common, and are no outage of the traces.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, clock: Callable[[], float] = monotonic) -> None:
         self.failures = 0
         self.reached = False
         """Whether anything was ever acknowledged."""
         self._target = target
+        self._clock = clock
         self._backoff_s: dict[Signal, float] = {}
         """Of each signal that does not get through at the moment."""
         self._silent_until: dict[str, float] = {}
@@ -53,7 +56,7 @@ class Health:
 
     def _say(self, error: ExportFailed) -> None:
         message = _OUTAGE if error.retryable else _REFUSAL
-        now = monotonic()
+        now = self._clock()
         if now >= self._silent_until.get(message, now):
             self._silent_until[message] = now + _SAY_AGAIN_S
             quietly(LOGGER.warning, message, self._target, error)

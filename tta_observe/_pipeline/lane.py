@@ -133,6 +133,12 @@ class Lane:
         self.reader = _Reader(self)
         return self.reader
 
+    def give_up_reader(self) -> MetricReader | None:
+        """Return the reader, the first time that it is asked for: it can be taken off its MeterProvider once."""
+        with self._changed:
+            reader, self.reader = self.reader, None
+            return reader
+
     def start(self) -> None:
         """Start the worker."""
         self._thread.start()
@@ -159,13 +165,22 @@ class Lane:
         Spans dropped since the last flush make it False once. Returns within *timeout_s* seconds; after :meth:`join`
         at once, with what that returned.
         """
+        return self.answer(self.ask(), timeout_s)
+
+    def ask(self) -> tuple[int, int]:
+        """Begin a :meth:`flush`, of several lanes at once; the result is for :meth:`answer`."""
         with self._changed:
+            self._asked += 1
+            self._changed.notify_all()
+            return self._asked, self._dropped_before_flush
+
+    def answer(self, asked: tuple[int, int], timeout_s: float) -> bool:
+        """Wait for what :meth:`ask` began."""
+        ticket, known = asked
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered >= ticket or not self._is_running(), timeout_s)
             if self._closed:
                 return self._complete
-            self._asked += 1
-            ticket, known = self._asked, self._dropped_before_flush
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._answered >= ticket or not self._is_running(), timeout_s)
             self._dropped_before_flush = self._dropped.total()
             return self._answered >= ticket and self._answer and self._dropped_before_flush == known
 
@@ -187,7 +202,8 @@ class Lane:
         if self._thread.is_alive():
             self._thread.join(max(0.0, (self._deadline or 0.0) - monotonic()))
         late = self._thread.is_alive()
-        self._close(late=late)
+        if self._close(late=late) and late:
+            self._health.failed("TRACES", ExportFailed("no answer", retryable=True), last=True)
         quietly(self.exporter.close)
         if late:
             self._thread.join(_SLACK_S)  # its request was interrupted: let it end before the interpreter does
@@ -210,16 +226,18 @@ class Lane:
         # Not alive without having finished: never started, or this process is a fork.
         return self._thread.is_alive() and not self._finished
 
-    def _close(self, *, late: bool) -> None:
+    def _close(self, *, late: bool) -> bool:
+        """Count what is left as lost; False when that was done before."""
         with self._changed:
             if self._closed:
-                return
+                return False
             self._closed = True
             known = self._dropped.total() == self._dropped_before_flush
             self._complete = self._answer and known and not late and not self._queue
             self._dropped["shutdown"] += len(self._queue)
             self._queue.clear()
             self._changed.notify_all()
+            return True
 
     def _run(self) -> None:
         _suppress_instrumentation()
@@ -290,13 +308,15 @@ class Lane:
                 return
             for _ in range(size):
                 self._queue.popleft()
-            lost = 0 if failed is None else size - spoilt if failed.rejected is None else failed.rejected
+            kept = size - spoilt
+            lost = 0 if failed is None else kept if failed.rejected is None else min(failed.rejected, kept)
             self._dropped["encode"] += spoilt
             self._dropped["too_large" if failed is not None and failed.too_large else "export_failed"] += lost
-            self._delivered += size - spoilt - lost
+            self._delivered += kept - lost
 
     def _send_metrics(self) -> bool:
-        collected = self.reader.take() if self.reader is not None and not self._closed else None
+        reader = self.reader
+        collected = reader.take() if reader is not None and not self._closed else None
         if collected is None:
             return self._send("METRICS", Batch()) is None if self.exporter.name == "local" else True
         failed = self._send("METRICS", Batch(metrics=self._zeros.add(collected, self._scope, time_ns())))
@@ -306,11 +326,9 @@ class Lane:
 
     def _send(self, signal: Signal, batch: Batch) -> ExportFailed | None:
         failed = self._attempt(batch)
-        if self._closed or (failed is not None and _may_be_halved(failed, len(batch.spans))):
-            return failed
         if failed is None:
             self._health.succeeded(signal, last=self._stopping)
-        else:
+        elif not _may_be_halved(failed, len(batch.spans)):
             self._health.failed(signal, failed, last=self._stopping)
         return failed
 

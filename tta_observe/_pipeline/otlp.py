@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,7 +125,7 @@ def _failure(error: grpc.RpcError, request: Any) -> ExportFailed:
 
 def _check_rejected(partial: Any) -> None:
     rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
-    if rejected:
+    if rejected > 0:
         raise ExportFailed(f"{rejected} rejected", retryable=False, rejected=rejected)
 
 
@@ -135,10 +136,28 @@ def _channel(target: Target) -> Any:
     compression = grpc.Compression.Gzip if target.compression == "gzip" else grpc.Compression.NoCompression
     if not target.tls:
         return grpc.insecure_channel(target.address, options, compression)
-    credentials = grpc.ssl_channel_credentials(
-        _read(target.certificate), _read(target.client_key), _read(target.client_certificate)
-    )
-    return grpc.secure_channel(target.address, credentials, options, compression)
+    return grpc.secure_channel(target.address, _credentials(target), options, compression)
+
+
+def _credentials(target: Target) -> Any:
+    ca, key, certificate = (_read(f) for f in (target.certificate, target.client_key, target.client_certificate))
+    if (key is None) != (certificate is None):  # gRPC's core aborts the process over it
+        raise OSError("OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: set both, or none.")
+    _check_certificates(target)
+    return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _check_certificates(target: Target) -> None:
+    # gRPC would write about them on standard error at every attempt, and never say which file.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if target.certificate is not None:
+            context.load_verify_locations(target.certificate)
+        if target.client_certificate is not None:
+            context.load_cert_chain(target.client_certificate, target.client_key, password=lambda: "")
+    except ssl.SSLError as error:
+        files = [f for f in (target.certificate, target.client_key, target.client_certificate) if f is not None]
+        raise OSError(f"{' or '.join(files)} is no certificate or key that can be used: {error.reason}") from error
 
 
 def _read(path: str | None) -> bytes | None:

@@ -1,0 +1,201 @@
+"""
+Settings: keywords, then OpenTelemetry's own variables, then ``TTA_OBSERVE_*``; checked once, frozen after.
+
+A wrong keyword raises where it is written. A wrong value from the environment never raises: it is told, and the
+default is used. No message repeats a header or what else may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tta_observe._settings.environment import Environment, Signal, pairs, positive, word
+from tta_observe._settings.keywords import Keywords, checked, checked_prices
+from tta_observe._settings.parts import EXPORTERS, Address, address_of, exporters, path_of, sendable
+from tta_observe.pricing import Price
+
+__all__ = ["SIGNALS", "ExporterName", "Keywords", "Settings", "Signal", "Target", "resolve"]
+
+ExporterName = Literal["local", "otlp", "console"]
+SIGNALS: Final[tuple[Signal, Signal]] = ("TRACES", "METRICS")
+
+
+class Target(BaseModel):
+    """Where one signal goes over OTLP."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: int
+    tls: bool
+    headers: tuple[tuple[str, str], ...] = Field((), repr=False)
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
+    compression: Literal["none", "gzip"] = "none"
+    timeout_s: float = 10.0
+
+    @property
+    def address(self) -> str:
+        """For people and for gRPC: host and port, no user names and no secrets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Settings(BaseModel):
+    """What was decided, whoever said it. Equal settings compare equal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    disabled: bool
+    service_name: str
+    service_version: str | None
+    environment: str | None
+    exporters: Mapping[Signal, tuple[ExporterName, ...]]
+    sent_by_application: frozenset[Signal]
+    """
+    Signals that an application with a provider of its own sends already, as far as anyone can tell: OpenTelemetry's
+    variables say where to, and neither a keyword nor a variable of ours asks for more.
+    """
+    targets: Mapping[Signal, Target]
+    sample_ratio: float | None
+    span_interval_s: float
+    metric_interval_s: Mapping[ExporterName, float]
+    store: Path | None
+    label_limit: int
+    error_detail: str
+    prices: Mapping[str, Price]
+    resource_attributes: Mapping[str, Any]
+
+
+def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """
+    Decide on the settings; also returns what has to be told about values from the environment.
+
+    Raises:
+        ConfigurationError: a keyword is wrong; says what to write.
+    """
+    given = checked(keywords)
+    reader = Environment(environ)
+    exporters, sent = _choose(given, reader)
+    settings = Settings(
+        disabled=reader.flag("OTEL_SDK_DISABLED"),
+        service_name=given.service_name or _named_among(given.resource_attributes) or reader.service_name(),
+        service_version=given.service_version,
+        environment=given.environment,
+        exporters=exporters,
+        sent_by_application=sent,
+        targets={signal: _target(given, reader, signal) for signal in SIGNALS},
+        sample_ratio=given.sample_ratio,
+        span_interval_s=1.0,
+        metric_interval_s=_metric_intervals(given, reader),
+        store=given.store or reader.parsed("TTA_OBSERVE_STORE", path_of, "a path, e.g. telemetry.db"),
+        label_limit=given.label_limit,
+        error_detail=given.error_detail,
+        prices=checked_prices(given.prices or {}),
+        resource_attributes=dict(given.resource_attributes or {}),
+    )
+    return settings, reader.problems
+
+
+def _metric_intervals(given: Keywords, reader: Environment) -> dict[ExporterName, float]:
+    # OpenTelemetry's variable is meant for what goes over a network; the store costs nothing and is looked at live.
+    network_s = reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") or 15.0
+    defaults: dict[ExporterName, float] = {"local": 1.0, "otlp": network_s, "console": network_s}
+    return {name: given.export_interval_s or default for name, default in defaults.items()}
+
+
+def _named_among(attributes: Mapping[str, Any] | None) -> str | None:
+    found = (attributes or {}).get("service.name")
+    return found if isinstance(found, str) and found else None
+
+
+def _choose(given: Keywords, reader: Environment) -> tuple[dict[Signal, tuple[ExporterName, ...]], frozenset[Signal]]:
+    """Which exporters each signal goes to, and which signals an application's own pipeline sends already."""
+    if given.exporter != ("auto",):
+        return {signal: _spoken(given, reader, signal, _names(given.exporter)) for signal in SIGNALS}, frozenset()
+    configured = given.endpoint is not None or any(reader.endpoint(signal) for signal in SIGNALS)
+    automatic: tuple[ExporterName, ...] = ("otlp",) if configured else ("local",)
+    ours = _own_variable(reader)
+    chosen: dict[Signal, tuple[ExporterName, ...]] = {}
+    sent: set[Signal] = set()
+    for signal in SIGNALS:
+        standard = _standard_variable(reader, f"OTEL_{signal}_EXPORTER")
+        names = standard if standard is not None else ours if ours is not None else automatic
+        chosen[signal] = _spoken(given, reader, signal, names)
+        if given.endpoint is None and (standard is not None or (ours is None and configured)):
+            sent.add(signal)
+    return chosen, frozenset(sent)
+
+
+def _spoken(
+    given: Keywords, reader: Environment, signal: Signal, names: tuple[ExporterName, ...]
+) -> tuple[ExporterName, ...]:
+    """*names*, with the store in the place of OTLP where the environment asks for OTLP over HTTP."""
+    wanted = reader.otlp(signal, "PROTOCOL", word("grpc", "http/protobuf", "http/json"), "grpc")
+    if wanted in (None, "grpc") or given.endpoint is not None or "otlp" not in names:
+        return names
+    reader.problem(
+        "OTEL_EXPORTER_OTLP_PROTOCOL: this version speaks grpc only, so the telemetry goes to the local store. "
+        "Unset it and name a gRPC endpoint, usually port 4317."
+    )
+    return tuple(dict.fromkeys("local" if name == "otlp" else name for name in names))
+
+
+def _own_variable(reader: Environment) -> tuple[ExporterName, ...] | None:
+    expected = f"one or more of {', '.join(EXPORTERS)}"
+    names = reader.parsed("TTA_OBSERVE_EXPORTER", _listed_exporters, expected)
+    return None if names in (None, ("auto",)) else _names(names or ())
+
+
+def _listed_exporters(text: str) -> tuple[str, ...] | None:
+    try:
+        return exporters(tuple(part.strip().lower() for part in text.split(",")))
+    except ValueError:
+        return None
+
+
+def _standard_variable(reader: Environment, name: str) -> tuple[ExporterName, ...] | None:
+    found = reader.parsed(name, word("none", "console", "otlp"), "one of none, console, otlp")
+    return None if found is None else _names((found,))
+
+
+def _names(names: tuple[str, ...]) -> tuple[ExporterName, ...]:
+    return tuple(name for name in names if name not in ("none", "auto"))  # type: ignore[misc]
+
+
+def _target(given: Keywords, reader: Environment, signal: Signal) -> Target:
+    address = address_of(given.endpoint) if given.endpoint else reader.endpoint(signal)
+    return Target(
+        host=address.host if address else "localhost",
+        port=address.port if address else 4317,
+        tls=_tls(given, reader, signal, address),
+        headers=_target_headers(given, reader, signal),
+        certificate=reader.otlp(signal, "CERTIFICATE", str, ""),
+        client_key=reader.otlp(signal, "CLIENT_KEY", str, ""),
+        client_certificate=reader.otlp(signal, "CLIENT_CERTIFICATE", str, ""),
+        compression=reader.otlp(signal, "COMPRESSION", word("none", "gzip"), "none or gzip") or "none",  # type: ignore[arg-type]
+        timeout_s=reader.otlp(signal, "TIMEOUT", positive, "a positive number of seconds") or 10.0,
+    )
+
+
+def _tls(given: Keywords, reader: Environment, signal: Signal, address: Address | None) -> bool:
+    if given.insecure is not None:
+        return not given.insecure
+    if address is not None and address.tls is not None:
+        return address.tls
+    return reader.otlp(signal, "INSECURE", word("true", "false"), "true or false") == "false"
+
+
+def _target_headers(given: Keywords, reader: Environment, signal: Signal) -> tuple[tuple[str, str], ...]:
+    if given.headers is not None:
+        found = list(given.headers.items())
+    else:
+        raw = reader.otlp(signal, "HEADERS", str, "") or ""
+        found = [(key, value) for key, value in pairs(raw) if sendable(key, value)]
+        if len(found) != len([part for part in raw.split(",") if part.strip()]):
+            reader.problem("OTEL_EXPORTER_OTLP_HEADERS: a part was ignored. Write key=value,key2=value2.")
+    return tuple((key.lower(), value) for key, value in found)

@@ -1,0 +1,66 @@
+"""Pieces of settings that keywords and variables share: addresses, names of exporters, paths, headers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+EXPORTERS: Final = ("auto", "local", "otlp", "console", "none")
+DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+
+
+class Address(NamedTuple):
+    """An endpoint, taken apart."""
+
+    host: str
+    port: int
+    tls: bool | None
+    """None: it has no scheme, which would say."""
+
+
+def address_of(text: str) -> Address | None:
+    """Take an endpoint apart; None when it is none."""
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("", "http", "https") or not parts.hostname or re.search(r"\s", parts.hostname):
+        return None
+    return Address(parts.hostname, port or 4317, parts.scheme == "https" if parts.scheme else None)
+
+
+def shown(endpoint: str) -> str:
+    """*endpoint* without the user name, password and query, which may be secrets."""
+    return re.sub(r"[^/@]*@", "...@", re.sub(r"[?#].*", "", endpoint))
+
+
+def exporters(value: object) -> tuple[str, ...]:
+    """
+    *value* as names of exporters.
+
+    Raises:
+        ValueError: a name is not known, or ``auto`` or ``none`` stands beside others.
+    """
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list)) or not names or any(name not in EXPORTERS for name in names):
+        raise ValueError(f"is not known. Write one of {', '.join(EXPORTERS)}, or a tuple of them")
+    if len(names) > 1 and {"auto", "none"} & set(names):
+        raise ValueError("mixes 'auto' or 'none' with others. Write the exporters that you want alone")
+    return tuple(dict.fromkeys(names))
+
+
+def path_of(text: str) -> Path | None:
+    """*text* as an absolute path; None when it is none."""
+    try:
+        return Path(text).expanduser().absolute() if text and "\0" not in text else None
+    except RuntimeError:  # no such user, no home
+        return None
+
+
+def sendable(name: str, value: str) -> bool:
+    """Whether gRPC takes it: it refuses a whole request over one header."""
+    binary = name.lower().endswith("-bin")
+    return not binary and bool(re.fullmatch(r"[\w.-]+", name, re.ASCII) and re.fullmatch(r"[ -~]*", value))
