@@ -37,4 +37,5 @@ def _nothing_left_open(_strict):
     FRAME.set(None)
 
     assert {"workflow": None, "frame": None, "span": None} == left
+    assert _telemetry.capture(None) is None, "the test left a capture open"
     assert _telemetry.install(None) is None, "the test left telemetry configured: call shutdown()"

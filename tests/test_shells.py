@@ -11,11 +11,12 @@ import logging
 import sys
 import types
 import warnings
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import NoOpTracer, StatusCode
 from shapes import (
     DECORATORS,
     ERRORS,
@@ -34,7 +35,7 @@ from shapes import (
     undecorated,
 )
 
-from tta_observe import current_workflow, primitive, traced_primitive, workflow
+from tta_observe import _telemetry, current_workflow, primitive, traced_primitive, workflow
 from tta_observe.instruments import EXECUTIONS
 from tta_observe.semconv import (
     CANCELLED,
@@ -502,6 +503,7 @@ def _decorated_at_import(value):
 
 
 @pytest.mark.swallowed
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("decorator", ["traced_primitive", "sequential", "workflow", "bound_context"])
 def test_a_recursion_error_passes_and_leaves_the_context_equal(telemetry, decorator, shape):
@@ -515,12 +517,38 @@ def test_a_recursion_error_passes_and_leaves_the_context_equal(telemetry, decora
 
     limit = sys.getrecursionlimit()
     try:
-        sys.setrecursionlimit(_depth_here() + 140)
-        for more in range(0, 40):
+        sys.setrecursionlimit(_depth_here() + 130)
+        for more in range(25):
             before = surroundings()
             with pytest.raises(RecursionError):
                 from_depth(more)
-            gc.collect()
+
+            assert before == surroundings(), more
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@pytest.mark.swallowed
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("decorator", ["traced_primitive", "sequential", "workflow", "bound_context"])
+def test_a_call_at_the_very_end_of_the_stack_leaves_the_context_equal(telemetry, decorator, shape):
+    """
+    What there was room to bind there must be room to put back, even where opening a span takes no room at all.
+    """
+    _telemetry.capture(replace(_telemetry.current(), tracer=NoOpTracer()))
+    leaf = DECORATORS[decorator]()(body(shape, Plan(), Log()))
+
+    def from_depth(more):
+        return from_depth(more - 1) if more else _run(shape, leaf)
+
+    limit = sys.getrecursionlimit()
+    before = surroundings()
+    try:
+        sys.setrecursionlimit(_depth_here() + 100)
+        for more in range(50, 100):
+            with contextlib.suppress(RecursionError, StopIteration, StopAsyncIteration):
+                from_depth(more)
 
             assert before == surroundings(), more
     finally:

@@ -16,7 +16,6 @@ from tta_observe.context import (
     WorkflowContext,
     bound_here,
     drop_ended,
-    make_sure_of_room,
     restore,
     safely,
 )
@@ -36,7 +35,6 @@ class Binding(Bound):
     __slots__ = ("_before", "_set", "value")
 
     def __init__(self, value: WorkflowContext) -> None:
-        make_sure_of_room()
         self.value = value
         self._before = WORKFLOW.get()
         self._set = WORKFLOW.set(value)

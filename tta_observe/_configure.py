@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,6 +92,24 @@ class Telemetry:
             return self._pipeline is None or self._pipeline.shutdown(timeout_s)
         finally:
             _STATE.stopping.discard(self)
+
+    def renew(self) -> None:
+        """
+        Start anew in a process that was forked: nothing of the parent's is sent twice, no lock of its is waited for.
+
+        A pipeline like the first is built by the first call that records: with an instance id of its own and its
+        metrics at zero.
+        """
+        pipeline, self._pipeline, self._slot = self._pipeline, None, None
+        if pipeline is not None:
+            pipeline.abandon()
+            _telemetry.install(_telemetry.Later(self._build))
+
+    def _build(self) -> _telemetry.Slot | None:
+        self._pipeline = _built(*self.decided)
+        self._slot = _guard.guarded(_slot)(self.decided[0], self._pipeline) if self._pipeline is not None else None
+        _finish_before_multiprocessing()
+        return self._slot
 
     def stats(self) -> Stats:
         """What is known so far."""
@@ -217,6 +236,8 @@ def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Tele
     telemetry = _STATE.telemetry = _made(decided)
     if not _STATE.exit_hook:
         atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
         _STATE.exit_hook = True
     return telemetry
 
@@ -252,6 +273,19 @@ def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:
         error_detail=settings.error_detail,
         prices=settings.prices,
     )
+
+
+def _after_fork() -> None:
+    _STATE.lock, _STATE.stopping = threading.RLock(), set()
+    if _STATE.telemetry is not None:
+        _STATE.telemetry.renew()
+
+
+def _finish_before_multiprocessing() -> None:
+    """Have multiprocessing call our exit hook: its children end by ``os._exit``, which calls none."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def _at_exit() -> None:

@@ -53,10 +53,12 @@ class _Inside:
     def __exit__(self, *_: object) -> None:
         if self._tokens is None:
             return
-        self._capture()
-        # Another context is not ours to change: a task that was never finished is collected there.
-        if context.swap_out(self._tokens):
-            _telemetry.otel_swap_out(self._otel_token)
+        try:
+            self._capture()
+        finally:
+            # Another context is not ours to change: a task that was never finished is collected there.
+            if context.swap_out(self._tokens):
+                _telemetry.otel_swap_out(self._otel_token)
 
     def throw(self, generator: Generator[Any, Any, Any], error: BaseException) -> Any:
         """Throw *error* into *generator*, in its context."""

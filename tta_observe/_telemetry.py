@@ -27,7 +27,7 @@ else:
     OTEL_INSTALLED = True
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tta_observe._values import AttributeValue
     from tta_observe.pricing import Price
@@ -143,9 +143,27 @@ class _Disabled:
 DISABLED: Final = _Disabled()
 
 
+class Later:
+    """Filled into the slot to make it when it is first needed, in a process that was forked."""
+
+    def __init__(self, make: Callable[[], Slot | None]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+
+    def slot(self) -> Slot | None:
+        """Make the slot and put it in the place of this."""
+        with self._lock:
+            if _STATE.installed is self:
+                _STATE.installed = self._make() or DISABLED
+        return _STATE.installed if isinstance(_STATE.installed, Slot) else None
+
+
+_Installed = Slot | _Disabled | Later
+
+
 class _State:
     def __init__(self) -> None:
-        self.installed: Slot | _Disabled | None = None
+        self.installed: _Installed | None = None
         self.captured: Slot | None = None
         self.ambient: tuple[Any, Any, Slot] | None = None
         self.making = False
@@ -155,7 +173,7 @@ class _State:
 _STATE: Final = _State()
 
 
-def install(slot: Slot | _Disabled | None) -> Slot | _Disabled | None:
+def install(slot: _Installed | None) -> _Installed | None:
     """Fill the slot and return what was in it; None means the providers of the application."""
     before, _STATE.installed = _STATE.installed, slot
     return before
@@ -174,7 +192,9 @@ def current() -> Slot | None:
     installed = _STATE.installed
     if installed is None:
         return _ambient() if OTEL_INSTALLED else None
-    return installed if isinstance(installed, Slot) else None
+    if isinstance(installed, Slot):
+        return installed
+    return installed.slot() if isinstance(installed, Later) else None
 
 
 def _ambient() -> Slot | None:

@@ -163,7 +163,7 @@ INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.inner
 _VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
 
 
-def make_sure_of_room(frames: int = 10) -> None:
+def make_sure_of_room(frames: int = 5) -> None:
     """
     Fail now where the stack is nearly used up, not when what was bound has to be put back.
 

@@ -66,6 +66,11 @@ class Pipeline:
         results = [lane.answer(ticket, max(0.0, deadline - monotonic())) for lane, ticket in pairs]
         return all(results) and not self.left_out
 
+    def abandon(self) -> None:
+        """Forget everything, in a process that was forked: it all belongs to the parent, and no worker runs here."""
+        for lane in self.lanes:
+            lane.abandon()
+
     def shutdown(self, timeout_s: float) -> bool:
         """Like :meth:`flush`, then stop; what does not arrive within *timeout_s* seconds is dropped and counted."""
         deadline = _deadline(timeout_s)

@@ -209,6 +209,12 @@ class Lane:
             self._thread.join(_SLACK_S)  # its request was interrupted: let it end before the interpreter does
         return self._complete
 
+    def abandon(self) -> None:
+        """Take nothing any more, in a process that was forked; the lock may be held by a thread that is not here."""
+        self._changed = threading.Condition()
+        self._stopping = self._closed = self._finished = True
+        self._queue.clear()
+
     def stats(self) -> LaneStats:
         """What became of the spans so far, read at one moment."""
         with self._changed:
