@@ -9,22 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from tta_observe import _shells
+from tta_observe._garbage import COLLECTING, safely
 from tta_observe.context import (
-    COLLECTING,
     WORKFLOW,
     Bound,
     WorkflowContext,
     bound_here,
     drop_ended,
     restore,
-    safely,
 )
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from tta_observe._call import Live, Step
+    from tta_observe._call import Live
     from tta_observe._shells import F
+    from tta_observe._spans import Step
 
 V = TypeVar("V")
 

@@ -10,27 +10,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tta_observe import _connections, _telemetry, semconv
 from tta_observe._guard import guarded
-from tta_observe._outcome import classify, exception_event, message_of
-from tta_observe._values import clean, clean_attributes
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, drop_ended, make_sure_of_room, restore
+from tta_observe._outcome import classify
+from tta_observe._spans import Current, Step, inherited, tell_failure
+from tta_observe.context import FRAME, POSITION, WORKFLOW, Frame, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tta_observe._connections import Position, Visit
+    from tta_observe._connections import Position
     from tta_observe._outcome import Outcome
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
-    from tta_observe.context import Totals, WorkflowContext
-
-_MOST_STEPS: Final = 99
-"""Above it the span is called ``step_n``, so that the number of span names stays small."""
+    from tta_observe.context import Bound, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,74 +59,6 @@ def workflow_site(name: str) -> CallSite:
 def _common(name: str, type_: str) -> dict[str, AttributeValue]:
     kind = semconv.OPENINFERENCE_KINDS.get(type_, "CHAIN")
     return {semconv.PRIMITIVE_NAME: name, semconv.PRIMITIVE_TYPE: type_, semconv.OPENINFERENCE_SPAN_KIND: kind}
-
-
-class _Current(Bound):
-    """A span and its frame, made current together, and how to undo that."""
-
-    __slots__ = ("_attached", "_before", "_came_from", "_frame", "_outer", "_set", "otel_context", "span")
-
-    def __init__(
-        self, span: Any, frame: Frame, outer: Frame | None, came_from: tuple[Visit, Position | None] | None = None
-    ) -> None:
-        make_sure_of_room()
-        self.span = span
-        self._frame, self._outer, self._came_from = frame, outer, came_from
-        self._before = _telemetry.otel_current()
-        self.otel_context, self._attached = _telemetry.attach(span)
-        self._set = FRAME.set(frame)
-        super().__init__()
-
-    def put_back(self, *, late: bool) -> None:
-        """Make the outer span and frame current again, where ours still are."""
-        same = restore(FRAME, self._set, self._frame, self._outer)
-        _telemetry.detach(self.otel_context, self._attached, self._before, same_context=same)
-        if late and self._came_from is not None:
-            visit, position = self._came_from
-            here = POSITION.get_raw()
-            if here is not None and here.strand is visit:  # it was left in another context than this one
-                POSITION.set(position)
-
-
-class Step:
-    """A running step: a span only, no execution and no node."""
-
-    __slots__ = ("_current", "_detail")
-
-    def __init__(self, slot: Slot, name: str, outer: Frame | None) -> None:
-        index = next(outer.steps) if outer is not None else 0
-        span = slot.start_span(
-            f"primitive.sequential.step_{index if index <= _MOST_STEPS else 'n'}",
-            {**_inherited(), **_step_attributes(index, name)},
-            time_ns(),
-            client=False,
-        )
-        frame = Frame(*_of(outer), is_step=True, usage=outer.usage if outer else None)
-        self._current = _Current(span, frame, outer)
-        self._detail = slot.error_detail
-
-    @property
-    def span(self) -> Any:
-        """The OpenTelemetry span."""
-        return self._current.span
-
-    @property
-    def bound(self) -> Bound:
-        """What it made current."""
-        return self._current
-
-    @guarded
-    def unbind(self) -> None:
-        """Make what was outside current again."""
-        self._current.unbind()
-
-    @guarded
-    def finish(self, error: BaseException | None) -> None:
-        """End the span."""
-        try:
-            tell_failure(self.span, error, classify(error), self._detail)
-        finally:
-            self.span.end()
 
 
 class Live:
@@ -195,12 +124,12 @@ class Live:
             # From the monotonic clock: the wall clock may be set back while the call runs.
             self.span.end(self._started_ns + duration_ns)
 
-    def _open(self, outer: Frame | None, position: Position | None) -> _Current:
+    def _open(self, outer: Frame | None, position: Position | None) -> Current:
         site, is_llm = self._site, self._site.type in semconv.LLM_TYPES
         name = site.span_name or f"workflow.{self._slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
-        span = self._slot.start_span(name, {**_inherited(), **site.attributes}, self._started_ns, client=is_llm)
+        span = self._slot.start_span(name, {**inherited(), **site.attributes}, self._started_ns, client=is_llm)
         frame = Frame(site.name, site.type, usage=UsageSum(span) if is_llm else None)
-        return _Current(span, frame, outer, (self._visit, position))
+        return Current(span, frame, outer, (self._visit, position))
 
     def _abandon(self) -> None:
         _connections.leave(self._visit)
@@ -253,66 +182,3 @@ def enter(site: CallSite) -> Live | None:
     slot = _telemetry.current()
     drop_ended()
     return Live(slot, site) if slot is not None else None
-
-
-@guarded
-def enter_step(name: str) -> Step | None:
-    """Start a step in the current context; None when there is nothing to record to."""
-    slot = _telemetry.current()
-    drop_ended()
-    return Step(slot, name, FRAME.get()) if slot is not None else None
-
-
-def tell_failure(span: Any, error: BaseException | None, outcome: Outcome, detail: str) -> None:
-    """Put a failure on *span*: status, ``error.*`` and the exception event, as far as *detail* allows."""
-    if error is None or outcome.error_type is None or not span.is_recording():
-        return
-    message = message_of(error, detail)
-    _telemetry.mark_failed(span, message)
-    span.set_attribute(semconv.ERROR_TYPE, outcome.error_type)
-    if message is not None:
-        span.set_attribute(semconv.ERROR_MESSAGE, message)
-    span.add_event(semconv.EXCEPTION_EVENT, exception_event(error, outcome.error_type, message, detail))
-
-
-class SpanHandle:
-    """
-    What a block yields: the span, safe to use whatever is passed in, and harmless without telemetry.
-
-    Values of any type are taken; they are cleaned as all that leaves the process.
-    """
-
-    __slots__ = ("_span",)
-
-    def __init__(self, span: Any = None) -> None:
-        self._span = span
-
-    @guarded
-    def set_attribute(self, key: str, value: object) -> None:
-        """Set one attribute of the span."""
-        self.set_attributes({key: value})
-
-    @guarded
-    def set_attributes(self, attributes: Mapping[str, object]) -> None:
-        """Set attributes of the span; those whose value is None are left out."""
-        if self._span is not None:
-            self._span.set_attributes(clean_attributes(attributes))
-
-    @guarded
-    def add_event(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
-        """Add an event to the span, now."""
-        if self._span is not None:
-            self._span.add_event(str(clean(name)), clean_attributes(attributes or {}))
-
-
-def _inherited() -> Mapping[str, AttributeValue]:
-    workflow: WorkflowContext | None = WORKFLOW.get()
-    return workflow.span_attributes if workflow is not None else {}
-
-
-def _of(frame: Frame | None) -> tuple[str | None, str | None]:
-    return (frame.primitive_name, frame.primitive_type) if frame is not None else (None, None)
-
-
-def _step_attributes(index: int, name: str) -> dict[str, AttributeValue]:
-    return {semconv.STEP_INDEX: index, semconv.STEP_NAME: name, semconv.OPENINFERENCE_SPAN_KIND: "CHAIN"}

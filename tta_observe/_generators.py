@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tta_observe import _telemetry, context
+from tta_observe import _garbage, _telemetry, context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -38,15 +38,15 @@ class _Inside:
     __slots__ = ("_opened", "_otel", "_otel_token", "_state", "_tokens")
 
     def __init__(self, opener: Opener) -> None:
-        self._opened = context.safely(opener)
+        self._opened = _garbage.safely(opener)
         self._tokens: list[Any] | None = None
         if self._opened is not None:
             self._capture()
-            context.safely(self._opened.unbind)
+            _garbage.safely(self._opened.unbind)
 
     def __enter__(self) -> None:
         self._tokens = None
-        if self._opened is not None and not context.collecting():
+        if self._opened is not None and not _garbage.collecting():
             self._tokens = context.swap_in(self._state)
             self._otel_token = _telemetry.otel_swap_in(self._otel)
 
@@ -68,7 +68,7 @@ class _Inside:
     def finish(self, error: BaseException | None) -> None:
         """The generator has ended; its consumer's context is current."""
         if self._opened is not None:
-            context.safely(self._opened.finish, error)
+            _garbage.safely(self._opened.finish, error)
 
     def _capture(self) -> None:
         self._state, self._otel = context.capture(), _telemetry.otel_current()
@@ -81,8 +81,8 @@ def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any,
     try:
         while True:
             try:
-                if thrown is not None and context.collecting():
-                    item = context.safely(inside.throw, generator, thrown)
+                if thrown is not None and _garbage.collecting():
+                    item = _garbage.safely(inside.throw, generator, thrown)
                 else:
                     with inside:
                         item = generator.send(sent) if thrown is None else generator.throw(thrown)

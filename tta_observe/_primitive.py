@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never, overload
 
-from tta_observe import _arguments, _call, _shells, semconv
+from tta_observe import _arguments, _call, _shells, _spans, semconv
 from tta_observe._block import Block, OpenBlock
 from tta_observe._values import class_name, clean_text
 from tta_observe.errors import ConfigurationError, unknown_option
@@ -74,7 +74,7 @@ def _apply(again: Callable[..., Callable[[F], F]], target: F) -> F:
     return again()(target)
 
 
-class primitive(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
+class primitive(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
     """
     :func:`traced_primitive` for a block: ``with primitive("parse", type="processor") as span:``.
 
@@ -100,13 +100,13 @@ class primitive(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
             _arguments.attributes(attributes),
         )
 
-    def open(self) -> OpenBlock[_call.SpanHandle]:
+    def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""
         live = _call.enter(self._site)
-        return OpenBlock(_call.SpanHandle(live and live.span), live)
+        return OpenBlock(_spans.SpanHandle(live and live.span), live)
 
 
-class step(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
+class step(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
     """
     A named part of what runs: a span ``primitive.sequential.step_{i}``, no execution and no node on the map.
 
@@ -120,10 +120,10 @@ class step(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
         super().__init__()
         self._name = _arguments.text("name", name)
 
-    def open(self) -> OpenBlock[_call.SpanHandle]:
+    def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""
-        live = _call.enter_step(self._name)
-        return OpenBlock(_call.SpanHandle(live and live.span), live)
+        live = _spans.enter_step(self._name)
+        return OpenBlock(_spans.SpanHandle(live and live.span), live)
 
 
 def _name_of(target: Any) -> str:

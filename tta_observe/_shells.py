@@ -11,7 +11,7 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from tta_observe import _generators, context
+from tta_observe import _garbage, _generators
 from tta_observe._observed import observed
 from tta_observe.errors import ConfigurationError
 
@@ -28,9 +28,9 @@ _CLASSMETHODS: Final = ("__init_subclass__", "__class_getitem__")
 
 def close(opened: Opened, error: BaseException | None) -> None:
     """End what was opened in this context."""
-    if context.COLLECTING:
-        context.safely(opened.unbind)
-        context.safely(opened.finish, error)
+    if _garbage.COLLECTING:
+        _garbage.safely(opened.unbind)
+        _garbage.safely(opened.finish, error)
     else:
         opened.unbind()
         opened.finish(error)
@@ -97,7 +97,7 @@ def _is_awaitable_generator(function: Any) -> bool:
 
 def _plain_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        opened = context.safely(opener) if context.COLLECTING else opener()
+        opened = _garbage.safely(opener) if _garbage.COLLECTING else opener()
         if opened is None:
             return wrapped(*args, **kwargs)
         try:
@@ -130,7 +130,7 @@ class _Pending:
 
 def _coroutine_shell(opener: Opener) -> Any:
     async def run(pending: _Pending) -> Any:
-        opened = context.safely(opener) if context.COLLECTING else opener()
+        opened = _garbage.safely(opener) if _garbage.COLLECTING else opener()
         if opened is None:
             return await pending.take()
         try:

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _arguments, _call, _telemetry
+from tta_observe import _arguments, _call, _spans, _telemetry
 from tta_observe._block import Binding, Block, OpenBlock
 from tta_observe._guard import guarded, warn_once
 from tta_observe._values import clean_attributes, clean_label
@@ -96,7 +96,7 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
         return OpenBlock(own, binding, _enter(self._site, binding))
 
 
-class agent(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
+class agent(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
     """
     An agent at work: a span, an execution of type ``agent`` named *agent_type*, and ``agent.*`` for everything inside.
 
@@ -111,12 +111,12 @@ class agent(Block[_call.SpanHandle]):  # noqa: N801 - used as a function
         self._given = {"agent_type": name, "agent_id": clean_label(agent_id)}
         self._site = _call.primitive_site(name, "agent", "execute", {})
 
-    def open(self) -> OpenBlock[_call.SpanHandle]:
+    def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""
         outer = WORKFLOW.get() or WorkflowContext()
         binding = Binding(_inherit(outer, self._given, {}))
         live = _enter(self._site, binding)
-        return OpenBlock(_call.SpanHandle(live and live.span), binding, live)
+        return OpenBlock(_spans.SpanHandle(live and live.span), binding, live)
 
 
 class bound_context(Block[WorkflowContext]):  # noqa: N801 - used as a function

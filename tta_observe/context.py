@@ -8,11 +8,8 @@ and the number of steps opened inside a frame.
 
 from __future__ import annotations
 
-import gc
 import itertools
-import sys
 import threading
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -21,7 +18,7 @@ from contextvars_extras import ContextVarExt
 from tta_observe import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from contextvars import Token
 
     from tta_observe._connections import Position
@@ -163,17 +160,6 @@ INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.inner
 _VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
 
 
-def make_sure_of_room(frames: int = 5) -> None:
-    """
-    Fail now where the stack is nearly used up, not when what was bound has to be put back.
-
-    Raises:
-        RecursionError: there is no room for so many *frames*.
-    """
-    if frames:
-        make_sure_of_room(frames - 1)
-
-
 class Bound:
     """
     Something made current by a block or call, until :meth:`unbind`; each knows what it was opened over.
@@ -268,45 +254,3 @@ def swap_out(tokens: list[Token[Any]]) -> bool:
     except ValueError:
         return False
     return True
-
-
-COLLECTING: Final[list[int]] = []
-"""
-The thread in which a garbage collection is running, there is one at a time; on CPython 3.11 only.
-
-While it is empty :func:`safely` need not be called, which costs a frame where the stack may be used up.
-"""
-
-
-def collecting() -> bool:
-    """
-    Whether context variables must not be set now: a garbage collection runs in this thread, on CPython 3.11.
-
-    There it may have started inside ``ContextVar.set``, which then loses what a finalizer sets and leaves a dangling
-    pointer behind: the process crashes (python/cpython#148891). Later versions collect between two instructions.
-    """
-    return threading.get_ident() in COLLECTING
-
-
-def safely(function: Callable[..., _T], *args: Any) -> _T:
-    """Call *function*, which sets context variables; while they must not be set, in a copy of the context."""
-    if not collecting():
-        return function(*args)
-    thread = threading.get_ident()
-    COLLECTING.clear()  # inside the copy they may be set
-    try:
-        return copy_context().run(function, *args)
-    finally:
-        COLLECTING.append(thread)
-
-
-def _note_collection(phase: str, _info: object) -> None:
-    # Neither may need more of the stack than the other: the second would fail alone where it is nearly used up.
-    if phase == "start":
-        COLLECTING.append(threading.get_ident())
-    else:
-        COLLECTING.clear()
-
-
-if sys.version_info < (3, 12):
-    gc.callbacks.append(_note_collection)

@@ -21,7 +21,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from tta_observe import _telemetry, semconv
 from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
-from tta_observe._pipeline.lane import Lane, LaneStats
+from tta_observe._pipeline.intake import LaneStats
+from tta_observe._pipeline.lane import Lane
 from tta_observe._values import clean_attributes
 
 if TYPE_CHECKING:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass
 from itertools import islice
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING, Any, Final
-
-from opentelemetry import context as otel_context
-from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from typing import TYPE_CHECKING, Final
 
 from tta_observe._export import Batch, Exporter, ExportFailed
 from tta_observe._guard import guarded, quietly, swallow
 from tta_observe._pipeline.health import Health
+from tta_observe._pipeline.intake import LaneStats, Processor, Reader, suppress_instrumentation
 from tta_observe._pipeline.zero import BornAtZero
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.trace import ReadableSpan
+
     from tta_observe._settings import Signal
 
 MAX_QUEUE: Final = 16_384
@@ -42,60 +41,6 @@ _FORCE_FLUSH_S: Final = 2.0
 """Longest that a flush of the application's own provider waits for our part."""
 
 
-class _Processor(SpanProcessor):
-    """Hands ended spans to a lane."""
-
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
-
-    def on_end(self, span: ReadableSpan) -> None:
-        self._lane.put(span)
-
-    def shutdown(self) -> None:
-        """The lane is ended by its pipeline, with a deadline."""
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._lane.flush_for_application(timeout_millis)
-
-
-class _Reader(MetricReader):
-    """Holds the last collection of metrics for a lane."""
-
-    latest: MetricsData | None = None
-
-    def __init__(self, lane: Lane) -> None:
-        super().__init__()
-        self._lane = lane
-
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
-        self.latest = metrics_data
-
-    def take(self) -> MetricsData | None:
-        """Collect now. By the worker alone, or another collection might be taken for this one."""
-        self.latest = None
-        self.collect()
-        return self.latest
-
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self._lane.flush_for_application(timeout_millis)
-
-    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """The lane is ended by its pipeline, with a deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneStats:
-    """What became of the spans of one exporter: recorded = delivered + dropped by reason + waiting."""
-
-    exporter: str
-    target: str
-    recorded: int
-    delivered: int
-    dropped: dict[str, int]
-    waiting: int
-    requests_failed: int
-
-
 class Lane:
     """Queue, reader and worker of one exporter."""
 
@@ -110,8 +55,8 @@ class Lane:
     ) -> None:
         self.exporter = exporter
         self.signals = signals
-        self.processor = _Processor(self)
-        self.reader: _Reader | None = None
+        self.processor = Processor(self)
+        self.reader: Reader | None = None
         self._scope = scope
         self._intervals = span_interval_s, metric_interval_s
         self._queue: deque[ReadableSpan] = deque()
@@ -121,8 +66,7 @@ class Lane:
         self._dropped_before_flush = 0
         self._asked = self._answered = 0
         self._answer = True
-        self._stopping = self._finished = self._closed = False
-        self._complete = False
+        self._stopping = self._finished = self._closed = self._complete = False
         self._deadline: float | None = None
         self._health = Health(exporter.target)
         self._zeros = BornAtZero(time_ns())
@@ -130,7 +74,7 @@ class Lane:
 
     def with_reader(self) -> MetricReader:
         """Make the reader that this lane collects metrics from; it is given to a MeterProvider."""
-        self.reader = _Reader(self)
+        self.reader = Reader(self)
         return self.reader
 
     def give_up_reader(self) -> MetricReader | None:
@@ -246,7 +190,7 @@ class Lane:
             return True
 
     def _run(self) -> None:
-        _suppress_instrumentation()
+        suppress_instrumentation()
         try:
             self._work()
         finally:
@@ -354,10 +298,3 @@ class Lane:
 
 def _may_be_halved(failed: ExportFailed, size: int) -> bool:
     return failed.too_large and size > 1
-
-
-def _suppress_instrumentation() -> None:
-    """Our own calls of gRPC must not become spans of the application's instrumentation, whichever key it asks for."""
-    for key in ("suppress_instrumentation", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", None)):
-        if key is not None:
-            otel_context.attach(otel_context.set_value(key, value=True))

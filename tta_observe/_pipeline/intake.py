@@ -1,0 +1,74 @@
+"""What a lane hands to providers, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+if TYPE_CHECKING:
+    from tta_observe._pipeline.lane import Lane
+
+
+class Processor(SpanProcessor):
+    """Hands ended spans to a lane."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._lane.put(span)
+
+    def shutdown(self) -> None:
+        """The lane is ended by its pipeline, with a deadline."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._lane.flush_for_application(timeout_millis)
+
+
+class Reader(MetricReader):
+    """Holds the last collection of metrics for a lane."""
+
+    latest: MetricsData | None = None
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self._lane = lane
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        self.latest = metrics_data
+
+    def take(self) -> MetricsData | None:
+        """Collect now. By the worker alone, or another collection might be taken for this one."""
+        self.latest = None
+        self.collect()
+        return self.latest
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return self._lane.flush_for_application(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """The lane is ended by its pipeline, with a deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStats:
+    """What became of the spans of one exporter: recorded = delivered + dropped by reason + waiting."""
+
+    exporter: str
+    target: str
+    recorded: int
+    delivered: int
+    dropped: dict[str, int]
+    waiting: int
+    requests_failed: int
+
+
+def suppress_instrumentation() -> None:
+    """Our own calls of gRPC must not become spans of the application's instrumentation, whichever key it asks for."""
+    for key in ("suppress_instrumentation", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", None)):
+        if key is not None:
+            otel_context.attach(otel_context.set_value(key, value=True))
