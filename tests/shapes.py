@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import gc
 import inspect
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -340,6 +342,18 @@ def surroundings():
         for variable, value in contextvars.copy_context().items()
         if variable is not POSITION.context_var
     }
+
+
+@contextlib.contextmanager
+def silent(caplog):
+    """
+    Nothing may be logged: OpenTelemetry tells there of contexts that were not restored, asyncio of failed clean-ups.
+    """
+    with caplog.at_level(logging.DEBUG, "opentelemetry"), caplog.at_level(logging.WARNING):
+        yield
+        gc.collect()
+
+    assert [] == [record.getMessage() for record in caplog.records]
 
 
 def drive(made, shape, script, log):

@@ -68,7 +68,7 @@ EXPECTED = [
     ("step", "first", "step.index", int, 0),
     ("step", "first", "step.name", str, "first"),
     ("code", "ask", "code.function.name", str, f"{__name__}.ask"),
-    ("code", "ask", "code.file.path", str, "test_call.py"),
+    ("code", "ask", "code.file.path", str, None),
     ("code", "ask", "code.line.number", int, None),
     ("execution", "ask", "execution.status", str, "success"),
     ("execution", "ask", "execution.duration_ms", float, None),

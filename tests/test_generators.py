@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import itertools
-import logging
 import subprocess
 import sys
 import textwrap
@@ -18,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
-from shapes import surroundings
+from shapes import silent, surroundings
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
@@ -310,7 +309,7 @@ def test_a_generator_that_is_collected_ends_its_spans_and_nothing_else(telemetry
     """
     The garbage collector closes generators in the middle of other people's work.
     """
-    with _silent(caplog):
+    with silent(caplog):
         generator = numbers()
         next(generator)
         holder = {"generator": generator}
@@ -337,7 +336,7 @@ def test_a_generator_finished_in_another_thread(telemetry, caplog):
         left.extend(generator)
         left.append(before == surroundings())
 
-    with _silent(caplog):
+    with silent(caplog):
         before = surroundings()
         generator = numbers()
         next(generator)
@@ -366,8 +365,8 @@ def test_a_hundred_abandoned_streams_are_a_hundred_traces(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert 200 == len(telemetry.roots)
     assert [{"chunks": [{"connection": ["receive"]}]}] * 100 == [
@@ -397,8 +396,8 @@ def test_a_stream_closed_from_another_task(telemetry, caplog):
             await stream.aclose()
         assert before == surroundings()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert [3] == closed
     assert [{"consumer": [{"chunks": [{"connection": ["receive"]}]}, "closer"]}] == telemetry.tree()
@@ -425,8 +424,8 @@ def test_a_stream_cancelled_while_it_waits(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert [{"slow": ["wait"]}] == telemetry.tree()
     assert {CANCELLED: 2} == telemetry.counts(EXECUTIONS, by=EXECUTION_STATUS)
@@ -459,8 +458,8 @@ def test_a_timeout_around_each_item(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert [{"stalls": [{"connection": ["receive"] * 3}]}, "use", "use"] == telemetry.tree()
 
@@ -477,8 +476,8 @@ def test_streams_left_open_are_closed_by_the_loop_once(telemetry, caplog):
             await anext(stream)
         return streams
 
-    with _silent(caplog):
-        kept = asyncio.run(_quiet(main()))
+    with silent(caplog):
+        kept = asyncio.run(main())
 
     assert [1, 2, 3, 4, 5] == sorted(closed)
     assert [{"chunks": [{"connection": ["receive"]}]}] * 5 == telemetry.tree()
@@ -502,8 +501,8 @@ def test_a_stream_in_a_cycle_is_closed_once(telemetry, caplog):
             for _ in range(5):
                 await asyncio.sleep(0)
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert list(range(1, 21)) == sorted(closed)
 
@@ -533,8 +532,8 @@ def test_a_stream_that_refers_to_itself_is_closed_once(telemetry, caplog):
         for _ in range(5):
             await asyncio.sleep(0)
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert [1] == closed
     assert [{"selfish": ["connection"]}] == telemetry.tree()
@@ -549,7 +548,7 @@ def test_a_stream_collected_after_its_loop_is_silent(telemetry, caplog):
     loop.run_until_complete(anext(stream))
     loop.close()
 
-    with _silent(caplog):
+    with silent(caplog):
         before = surroundings()
         del stream
         gc.collect()
@@ -595,7 +594,7 @@ def test_a_block_inside_a_bare_generator_ends_where_it_should(telemetry, caplog)
             yield 2
 
     before = surroundings()
-    with _silent(caplog):
+    with silent(caplog):
         assert [1, 2] == list(bare())
         assert before == surroundings()
         for _ in bare():
@@ -627,8 +626,8 @@ def test_abandoned_bare_streams_do_not_become_one_trace(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert ([{"stream": ["block"]}, "after"] * 100) == telemetry.tree()
     assert {("stream", "block", "nested")} == {key for key in telemetry.connections() if key[2] == "nested"}
@@ -709,8 +708,8 @@ def test_a_streaming_response(telemetry, caplog, make):
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return [(await client.get("/")).content for _ in range(3)]
 
-    with _silent(caplog):
-        answers = asyncio.run(_quiet(main()))
+    with silent(caplog):
+        answers = asyncio.run(main())
 
     assert [b"abc"] * 3 == answers
     assert [True] * 3 == seen
@@ -732,8 +731,8 @@ def test_a_streaming_response_whose_client_hangs_up(telemetry, caplog, make):
             await asyncio.sleep(0.01)
             gc.collect()
 
-    with _silent(caplog):
-        asyncio.run(_quiet(main()))
+    with silent(caplog):
+        asyncio.run(main())
 
     assert [True] * len(seen) == seen
     answers = [root for root in telemetry.roots if root.shown == "answer"]
@@ -808,33 +807,6 @@ def test_generators_still_open_when_the_program_ends_are_silent(tmp_path):
     ran = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=DEADLINE, check=False)
 
     assert (0, "done\n", "") == (ran.returncode, ran.stdout, ran.stderr)
-
-
-async def _quiet(main):
-    """
-    Run *main*; whatever the loop would have logged as an unhandled error fails the test.
-    """
-    problems = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
-    _PROBLEMS.append(problems)
-    return await main
-
-
-_PROBLEMS = []
-
-
-@contextlib.contextmanager
-def _silent(caplog):
-    """
-    Nothing may be logged: OpenTelemetry complains there of contexts that were not restored.
-    """
-    _PROBLEMS.clear()
-    with caplog.at_level(logging.DEBUG, "opentelemetry"), caplog.at_level(logging.WARNING):
-        yield
-        gc.collect()
-
-    assert [] == [record.getMessage() for record in caplog.records]
-    assert [] == [problem for problems in _PROBLEMS for problem in problems]
 
 
 def _open_spans():

@@ -7,7 +7,6 @@ import contextlib
 import contextvars
 import gc
 import inspect
-import logging
 import sys
 import types
 import warnings
@@ -31,6 +30,7 @@ from shapes import (
     call,
     plans,
     scripts,
+    silent,
     surroundings,
     undecorated,
 )
@@ -330,7 +330,7 @@ def test_a_cancelled_task_ends_its_spans(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
+    with silent(caplog):
         asyncio.run(main())
 
     assert [{"outer": [{"block": ["inner"]}]}] == telemetry.tree()
@@ -356,7 +356,7 @@ def test_a_timeout_around_decorated_code_stays_a_timeout(telemetry, caplog):
 
         assert before == surroundings()
 
-    with _silent(caplog):
+    with silent(caplog):
         asyncio.run(main())
 
     assert {CANCELLED: 2} == telemetry.counts(EXECUTIONS, by=EXECUTION_STATUS)
@@ -399,7 +399,7 @@ def test_a_task_group_cancels_the_others_and_raises_what_failed(telemetry, caplo
                 for function in (waits, fails, waits):
                     group.create_task(function())
 
-    with _silent(caplog), pytest.raises(ExceptionGroup) as caught:
+    with silent(caplog), pytest.raises(ExceptionGroup) as caught:
         asyncio.run(main())
 
     assert (failure,) == caught.value.exceptions
@@ -421,7 +421,7 @@ def test_a_task_that_is_collected_unfinished_ends_its_span_and_nothing_else(tele
         made = forgotten()
         contextvars.copy_context().run(made.send, None)
 
-    with _silent(caplog), workflow("running"), primitive("now"):
+    with silent(caplog), workflow("running"), primitive("now"):
         before = surroundings()
         abandon()
         gc.collect()
@@ -611,15 +611,3 @@ def test_decorated_recursion_goes_nearly_half_as_deep_as_plain(telemetry):
 
 def _depth_here():
     return len(inspect.stack(0))
-
-
-@contextlib.contextmanager
-def _silent(caplog):
-    """
-    Nothing may be logged: OpenTelemetry complains there of contexts that were not restored.
-    """
-    with caplog.at_level(logging.DEBUG, "opentelemetry"), caplog.at_level(logging.WARNING):
-        yield
-    gc.collect()
-
-    assert [] == [record.getMessage() for record in caplog.records]

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from tta_observe import _shells
 from tta_observe._garbage import COLLECTING, safely
-from tta_observe.context import (
-    WORKFLOW,
-    Bound,
-    WorkflowContext,
-    bound_here,
-    drop_ended,
-    restore,
-)
+from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, drop_ended, restore
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,22 +25,22 @@ V = TypeVar("V")
 class Binding(Bound):
     """A :class:`WorkflowContext` that was made current, and how to undo that."""
 
-    __slots__ = ("_before", "_set", "value")
+    __slots__ = ("value",)
 
     def __init__(self, value: WorkflowContext) -> None:
         self.value = value
-        self._before = WORKFLOW.get()
-        self._set = WORKFLOW.set(value)
-        super().__init__()
+        before = WORKFLOW.get()
+        super().__init__((WORKFLOW.set(value), before))
 
     @property
     def bound(self) -> Bound:
         """Itself."""
         return self
 
-    def put_back(self, *, late: bool) -> None:
+    def put_back(self, undo: tuple[Any, ...], *, late: bool) -> None:
         """Make the outer value current again, where ours still is."""
-        restore(WORKFLOW, self._set, self.value, self._before)
+        token, before = undo
+        restore(WORKFLOW, token, self.value, before)
 
     def finish(self, error: BaseException | None) -> None:
         """Nothing to record."""

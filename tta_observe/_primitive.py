@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Never, overload
 
 from tta_observe import _arguments, _call, _shells, _spans, semconv
 from tta_observe._block import Block, OpenBlock
-from tta_observe._values import class_name, clean_text
+from tta_observe._values import clean_text
 from tta_observe.errors import ConfigurationError, unknown_option
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tta_observe._shells import F
     from tta_observe._values import AttributeValue
 
-_OPTIONS = ("type", "action", "name", "attributes")
+_BLOCK_OPTIONS = ("type", "action", "attributes")
+_OPTIONS = (*_BLOCK_OPTIONS, "name")
 
 
 @overload
@@ -81,7 +82,7 @@ class primitive(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
     Yields the span, whose ``set_attribute``, ``set_attributes`` and ``add_event`` take anything and never raise.
 
     Raises:
-        ConfigurationError: *name* is no string or empty, *type* or *action* is no identifier.
+        ConfigurationError: *name* is no string or empty, *type* or *action* is no identifier, an option is unknown.
     """
 
     def __init__(
@@ -91,7 +92,10 @@ class primitive(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
         type: str = "function",
         action: str = "execute",
         attributes: Mapping[str, Any] | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise unknown_option("primitive", unknown, _BLOCK_OPTIONS)
         super().__init__()
         self._site = _call.primitive_site(
             _arguments.text("name", name),
@@ -134,7 +138,9 @@ def _name_of(target: Any) -> str:
         ConfigurationError: it is a lambda.
     """
     named = target.func if isinstance(target, functools.partial) else target
-    name = getattr(named, "__qualname__", None) or class_name(type(named)).rpartition(".")[2]
+    name = getattr(named, "__qualname__", None)
+    if not isinstance(name, str):
+        name = type(named).__qualname__
     if "<lambda>" in name:
         raise ConfigurationError(
             "A lambda has no name to show. Write traced_primitive(name='pick_model')(lambda ...), or use def."
@@ -147,17 +153,30 @@ def _code_attributes(target: Any) -> dict[str, AttributeValue]:
     code = getattr(inner, "__code__", None)
     if code is None:
         return {}
+    module = getattr(inner, "__module__", None)  # code from exec() may have none
     return {
-        semconv.CODE_FUNCTION_NAME: clean_text(f"{inner.__module__}.{inner.__qualname__}"),
-        semconv.CODE_FILE_PATH: _relative(code.co_filename),
+        semconv.CODE_FUNCTION_NAME: clean_text(f"{module}.{inner.__qualname__}" if module else inner.__qualname__),
+        semconv.CODE_FILE_PATH: _relative(code.co_filename, module),
         semconv.CODE_LINE_NUMBER: code.co_firstlineno,
     }
 
 
-def _relative(file: str) -> str:
-    """*file* below the longest ``sys.path`` entry that holds it: no home directories leave the process."""
+def _relative(file: str, module: str | None) -> str:
+    """
+    *file* below the ``sys.path`` entry that *module* was imported from: no home directories leave the process.
+
+    Where the name of the module does not tell which one that was, the longest is taken.
+    """
     path = Path(file)
-    parents = (Path(entry or ".").absolute() for entry in sys.path)
-    holders = [parent for parent in parents if path.is_relative_to(parent)]
-    deepest = max(holders, key=lambda parent: len(parent.parts), default=path.parent)
-    return clean_text(path.relative_to(deepest).as_posix())
+    parents = (Path(entry or ".").absolute() for entry in sys.path if isinstance(entry, str))
+    below = sorted((path.relative_to(parent) for parent in parents if path.is_relative_to(parent)), key=_parts)
+    imported = (found for found in below if _dotted(found) == module)
+    return clean_text(next(imported, below[0] if below else Path(path.name)).as_posix())
+
+
+def _parts(path: Path) -> int:
+    return len(path.parts)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")

@@ -31,24 +31,23 @@ _MOST_STEPS: Final = 99
 class Current(Bound):
     """A span and its frame, made current together, and how to undo that."""
 
-    __slots__ = ("_attached", "_before", "_came_from", "_frame", "_outer", "_set", "otel_context", "span")
+    __slots__ = ("_frame", "otel_context", "span")
 
     def __init__(
         self, span: Any, frame: Frame, outer: Frame | None, came_from: tuple[Visit, Position | None] | None = None
     ) -> None:
-        self.span = span
-        self._frame, self._outer, self._came_from = frame, outer, came_from
-        self._before = _telemetry.otel_current()
-        self.otel_context, self._attached = _telemetry.attach(span)
-        self._set = FRAME.set(frame)
-        super().__init__()
+        self.span, self._frame = span, frame
+        before = _telemetry.otel_current()
+        self.otel_context, attached = _telemetry.attach(span)
+        super().__init__((FRAME.set(frame), outer, attached, before, came_from))
 
-    def put_back(self, *, late: bool) -> None:
+    def put_back(self, undo: tuple[Any, ...], *, late: bool) -> None:
         """Make the outer span and frame current again, where ours still are."""
-        same = restore(FRAME, self._set, self._frame, self._outer)
-        _telemetry.detach(self.otel_context, self._attached, self._before, same_context=same)
-        if late and self._came_from is not None:
-            visit, position = self._came_from
+        token, outer, attached, before, came_from = undo
+        same = restore(FRAME, token, self._frame, outer)
+        _telemetry.detach(self.otel_context, attached, before, same_context=same)
+        if late and came_from is not None:
+            visit, position = came_from
             here = POSITION.get_raw()
             if here is not None and here.strand is visit:  # it was left in another context than this one
                 POSITION.set(position)

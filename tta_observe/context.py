@@ -39,11 +39,16 @@ class Totals:
 
     def __init__(self, outer: Totals | None = None) -> None:
         self.lock = threading.Lock()
-        self.outer = outer
+        self.outer = _first_open(outer)
+        if self.outer is not None:  # a workflow that starts its successor for ever makes no endless chain
+            self.outer.outer = _first_open(self.outer.outer)
         self.open = True
         """False after the workflow ended: what still runs is its own."""
         self.cost_usd = 0.0
         self.llm_calls = self.priced_calls = self.tokens = self.primitives = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Totals, ()  # in a copy or another process nothing was spent yet
 
     def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
         """Count one LLM call of *tokens* tokens; *cost_usd* is None when no price is known."""
@@ -86,6 +91,12 @@ class Totals:
             totals = totals.outer
 
 
+def _first_open(totals: Totals | None) -> Totals | None:
+    while totals is not None and not totals.open:
+        totals = totals.outer
+    return totals
+
+
 @dataclass(frozen=True, slots=True)
 class WorkflowContext:
     """
@@ -102,7 +113,7 @@ class WorkflowContext:
     llm_provider: str | None = None
     llm_model_name: str | None = None
     llm_model_tier: str | None = None
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict, hash=False)
     totals: Totals | None = field(default=None, repr=False, compare=False)
     span_attributes: Mapping[str, AttributeValue] = field(init=False, repr=False, compare=False)
     """The same as :meth:`to_otel_context`, made once: not to be changed."""
@@ -168,17 +179,18 @@ class Bound:
     in another context, is put back by whoever is the next to open or end something in the context it was opened in.
     """
 
-    __slots__ = ("_token", "_under", "ended")
+    __slots__ = ("_token", "_under", "_undo", "ended")
 
-    def __init__(self) -> None:
-        """To be called when everything else is bound."""
+    def __init__(self, undo: tuple[Any, ...]) -> None:
+        """To be called when everything else is bound; *undo* is what :meth:`put_back` needs."""
         self.ended = False
+        self._undo = undo
         self._under = INNERMOST.get_raw()
         self._token: Token[Bound | None] | None = INNERMOST.set(self)
 
-    def put_back(self, *, late: bool) -> None:
+    def put_back(self, undo: tuple[Any, ...], *, late: bool) -> None:
         """
-        Restore what was bound before in the current context, see :func:`restore`.
+        Restore in the current context what was bound before, see :func:`restore`.
 
         *late*: it has ended before, elsewhere or out of turn.
         """
@@ -190,7 +202,7 @@ class Bound:
         self.ended = True
         if INNERMOST.get_raw() is self and not self._go_back(late=False):
             INNERMOST.set(self._under)
-            self.put_back(late=False)
+            self.put_back(self._undo, late=False)
         drop_ended()
 
     def _go_back(self, *, late: bool) -> bool:
@@ -201,9 +213,10 @@ class Bound:
             INNERMOST.reset(self._token)
         except ValueError:  # another context, perhaps a copy of ours: a task that outlives what it was started in
             return False
-        # A copy of the context may keep us for ever, and would keep all that we were opened over.
+        # A copy of the context may keep us for ever, and would keep this context and all that we were opened over.
+        undo, self._undo = self._undo, ()
         self._token = self._under = None
-        self.put_back(late=late)
+        self.put_back(undo, late=late)
         return True
 
 
