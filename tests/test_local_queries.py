@@ -191,6 +191,17 @@ def test_workflows_slowest_first(app, ask):
     ) == ask(queries.workflows)
 
 
+def test_workflow_whose_calls_have_no_price_is_not_free(app, ask):
+    """
+    Unknown is not 0: the dearest workflow may be the one with the newest model.
+    """
+    app.run("chat", "workflow", ms=3.0)
+    app.record(LLM_TOKENS, 500, OPENAI | {semconv.WORKFLOW_NAME: "chat", semconv.LLM_TOKEN_TYPE: "prompt"})
+    (row,) = ask(queries.workflows)
+
+    assert (None, None) == (row.cost_usd, row.cost_per_run_usd)
+
+
 def test_workflow_that_was_only_cancelled(app, ask):
     """
     It ran, it neither failed nor succeeded.

@@ -131,7 +131,7 @@ def figures_of(report: Report) -> Figures:
     found: Figures = {"executions": report.throughput.executions}
     found |= {f"executions {status}": getattr(health, status) for status in ("success", "error", "cancelled")}
     found |= {f"executions of {row.name}": row.runs for row in report.workflows}
-    found |= {f"cost of {row.name}": row.cost_usd for row in report.workflows}
+    found |= {f"cost of {row.name}": row.cost_usd or 0.0 for row in report.workflows}
     found |= {f"executions of {row.name}": row.executions for row in report.primitives}
     found |= {f"errors of {row.name}": row.errors for row in report.primitives}
     found |= {f"executions of type {row.primitive_type}": row.count for row in report.executions_by_type}

@@ -118,6 +118,8 @@ def workflows(store: StoreReader, window: Window) -> tuple[WorkflowRow, ...]:
     """Which workflow is slow? One row per workflow, the slowest (P95) first."""
     durations = distributions(store, instruments.EXECUTION_DURATION, window, _workflow)
     costs = increases(store, instruments.LLM_COST, window, lambda labels: labels.get(semconv.WORKFLOW_NAME))
+    tokens = increases(store, instruments.LLM_TOKENS, window, lambda labels: labels.get(semconv.WORKFLOW_NAME))
+    unpriced = {name for name, count in tokens.items() if count and name not in costs}  # not the same as free
     rows = (
         WorkflowRow(
             name=name,
@@ -125,8 +127,8 @@ def workflows(store: StoreReader, window: Window) -> tuple[WorkflowRow, ...]:
             success_rate=ended.score,
             mean_ms=durations[name].mean if name in durations else None,
             p95_ms=durations[name].quantile(_P95) if name in durations else None,
-            cost_usd=float(costs.get(name, 0)),
-            cost_per_run_usd=_ratio(costs.get(name, 0), ended.total),
+            cost_usd=(cost := None if name in unpriced else float(costs.get(name, 0))),
+            cost_per_run_usd=None if cost is None else _ratio(cost, ended.total),
         )
         for name, ended in _ended(store, window, _workflow).items()
     )

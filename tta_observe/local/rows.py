@@ -66,7 +66,8 @@ class WorkflowRow:
     success_rate: float | None
     mean_ms: float | None
     p95_ms: float | None
-    cost_usd: float
+    cost_usd: float | None
+    """None when LLM calls were made and none had a price."""
     cost_per_run_usd: float | None
 
 
