@@ -1326,6 +1326,7 @@ def test_each_end_is_joined_once_while_threads_race(trail, impatient_threads):
     assert branches * width == trail.edges["B", "A", PARALLEL]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="bare variables set while collecting crash CPython 3.11")
 def test_garbage_collection_at_every_allocation(trail):
     """
     The collector closes streams wherever it likes, also while ends are counted, and nothing fails.
