@@ -447,6 +447,26 @@ def methods_of_all_kinds():
 
 
 @check
+def callables_that_are_no_functions():
+    """As attributes of a class, objects are bound in the way of their own, or not at all."""
+
+    class Greeting:
+        def __get__(self, instance, owner):
+            return functools.partial(self, type(instance).__name__)
+
+        def __call__(self, name, greeting="hello"):
+            return greeting, name
+
+    class Page:
+        greeting = traced_primitive(Greeting())
+        adder = traced_primitive(Adder(3))
+
+    assert ("hello", "Page") == Page().greeting()
+    assert ("welcome", "Page") == Page().greeting("welcome")
+    assert (5, 5) == (Page().adder(2), Page.adder(2))
+
+
+@check
 def special_methods():
     """Python itself looks them up, on the class."""
     made = Derived(3)

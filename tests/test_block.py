@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from shapes import SHAPES, silent, surroundings
 
-from tta_observe import agent, bound_context, current_workflow, primitive, step, workflow
+from tta_observe import agent, bound_context, current_workflow, primitive, step, traced_primitive, workflow
 from tta_observe.context import FRAME, WORKFLOW, Bound, Totals
 from tta_observe.errors import ConfigurationError
 from tta_observe.instruments import ACTIVE_WORKFLOWS, EXECUTIONS
@@ -187,18 +187,33 @@ def _inside_another():
         return trace.get_current_span()
 
 
-def test_what_comes_after_a_block_that_was_left_elsewhere_is_not_inside_of_it(telemetry, caplog):
+@traced_primitive(name="next")
+def _observed():
+    assert current_workflow() is None
+
+
+def _inside_a_workflow():
+    with workflow("next") as context:
+        assert context.session_id is None
+
+
+def _inside_a_step():
+    with step("next"):
+        assert current_workflow() is None
+
+
+@pytest.mark.parametrize("act", [_observed, _inside_a_workflow, _inside_a_step])
+def test_what_comes_after_a_block_that_was_left_elsewhere_is_not_inside_of_it(telemetry, caplog, act):
     """
     The next request on this connection must not become part of the last one's trace.
     """
 
     async def main():
         before = surroundings()
-        block = workflow("stream")
+        block = workflow("stream", session_id="s-1")
         block.__enter__()
         await asyncio.create_task(_leave(block))
-        with primitive("next"):
-            assert current_workflow() is None
+        act()
 
         assert before == surroundings()
 

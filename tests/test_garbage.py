@@ -2,7 +2,12 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+import pytest
+
+from tta_observe import _garbage
 
 
 def test_collections_anywhere_neither_crash_nor_lose_a_span():
@@ -15,3 +20,57 @@ def test_collections_anywhere_neither_crash_nor_lose_a_span():
     run = subprocess.run([sys.executable, program, "300"], capture_output=True, text=True, timeout=100)
 
     assert ("3600\n", "", 0) == (run.stdout, run.stderr, run.returncode)
+
+
+def test_what_is_recorded_while_something_is_recorded_comes_after_it():
+    """
+    The SDK holds locks meanwhile that the same thread cannot take twice: a finalizer that records would wait for ever.
+    """
+    seen = []
+
+    def outer():
+        _garbage.in_turn(inner, 1)
+        _garbage.in_turn(inner, 2)
+        seen.append("outer")
+
+    def inner(number):
+        _garbage.in_turn(seen.append, number * 10)
+        seen.append(number)
+
+    _garbage.in_turn(outer)
+
+    assert ["outer", 1, 2, 10, 20] == seen
+
+
+def test_a_failure_does_not_keep_others_from_their_turn():
+    """
+    One recording that fails must not be the last one of its thread.
+    """
+    seen = []
+
+    def fail():
+        _garbage.in_turn(seen.append, 1)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        _garbage.in_turn(fail)
+    _garbage.in_turn(seen.append, 2)
+
+    assert [2, 1] == seen
+
+
+def test_other_threads_need_not_wait():
+    """
+    Each thread takes its own turns: the locks between them are the SDK's business.
+    """
+    seen = []
+
+    def outer():
+        thread = threading.Thread(target=_garbage.in_turn, args=(seen.append, "other"))
+        thread.start()
+        thread.join(30)
+        seen.append("outer")
+
+    _garbage.in_turn(outer)
+
+    assert ["other", "outer"] == seen

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import traceback
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx
@@ -167,6 +168,27 @@ def _interleave(steps):
                 next(generator, None)
     for generator in generators.values():
         generator.close()
+
+
+def test_an_exception_that_is_thrown_in_brings_no_frame_of_ours(telemetry):
+    """
+    A generator that logs what was thrown into it logs the traceback of its consumer, as ever.
+    """
+
+    def listens():
+        try:
+            yield
+        except LookupError as error:
+            yield len(traceback.extract_tb(error.__traceback__))
+
+    depths = []
+    for function in (listens, traced_primitive(name="listens")(listens)):
+        generator = function()
+        next(generator)
+        depths.append(generator.throw(LookupError()))
+        generator.close()
+
+    assert [1, 1] == depths
 
 
 def test_generators_that_delegate(telemetry):

@@ -1,7 +1,8 @@
 """
-Setting context variables while the garbage collector runs.
+What must not be done while the garbage collector runs, and what to do instead.
 
-Generators and blocks that were left suspended are closed by it, anywhere.
+Generators and blocks that were left suspended are closed by it, anywhere: in the middle of setting a context
+variable, and where locks are held.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -45,6 +47,34 @@ def safely(function: Callable[..., _T], *args: Any) -> _T:
         return copy_context().run(function, *args)
     finally:
         COLLECTING.append(thread)
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.inside = False
+        self.waiting: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+
+
+_THREAD: Final = _Thread()
+
+
+def in_turn(function: Callable[..., None], *args: Any) -> None:
+    """
+    Call *function*, or when one is being called in this thread, after that.
+
+    The SDK's metrics hold locks that a thread cannot take twice, as a finalizer or signal handler would that records.
+    """
+    if _THREAD.inside:
+        _THREAD.waiting.append((function, args))
+        return
+    _THREAD.inside = True
+    try:
+        function(*args)
+    finally:
+        _THREAD.inside = False
+    while _THREAD.waiting:
+        function, args = _THREAD.waiting.popleft()
+        in_turn(function, *args)
 
 
 def _note_collection(phase: str, _info: object) -> None:

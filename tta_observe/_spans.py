@@ -13,7 +13,7 @@ from tta_observe import _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
 from tta_observe._values import clean, clean_attributes
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, drop_ended, restore
+from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,6 @@ class Step:
 def enter_step(name: str) -> Step | None:
     """Start a step in the current context; None when there is nothing to record to."""
     slot = _telemetry.current()
-    drop_ended()
     return Step(slot, name, FRAME.get()) if slot is not None else None
 
 

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _guard, semconv
+from tta_observe import _garbage, _guard, semconv
 from tta_observe._bounds import LabelBounds, LabelSets, LabelValues
 from tta_observe._values import finite_number
 from tta_observe.instruments import INSTRUMENTS, InstrumentSpec
@@ -51,6 +51,9 @@ class Recorder:
         if finite_number(value) is None and not (self._spec.kind == "up_down_counter" and value == -1):
             self.reject()
             return
+        _garbage.in_turn(self._record, value, labels, context)
+
+    def _record(self, value: float, labels: LabelValues, context: Any) -> None:
         attributes = self._sets.attributes(labels)
         for record in self._records:
             record(value, attributes, context)

@@ -38,7 +38,7 @@ class Totals:
     __slots__ = ("cost_usd", "llm_calls", "lock", "open", "outer", "priced_calls", "primitives", "tokens")
 
     def __init__(self, outer: Totals | None = None) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a finalizer may add while it is held
         self.outer = _first_open(outer)
         if self.outer is not None:  # a workflow that starts its successor for ever makes no endless chain
             self.outer.outer = _first_open(self.outer.outer)
@@ -198,7 +198,6 @@ class Bound:
 
     def unbind(self) -> None:
         """Make the context what it was before, as far as nothing opened later is still open in it."""
-        drop_ended()
         self.ended = True
         if INNERMOST.get_raw() is self and not self._go_back(late=False):
             INNERMOST.set(self._under)
@@ -212,6 +211,8 @@ class Bound:
         try:
             INNERMOST.reset(self._token)
         except ValueError:  # another context, perhaps a copy of ours: a task that outlives what it was started in
+            return False
+        except RuntimeError:  # a garbage collection runs in the middle of this very reset, and we in a copy
             return False
         # A copy of the context may keep us for ever, and would keep this context and all that we were opened over.
         undo, self._undo = self._undo, ()

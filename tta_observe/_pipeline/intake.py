@@ -9,6 +9,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from tta_observe import _garbage
+
 if TYPE_CHECKING:
     from tta_observe._pipeline.lane import Lane
 
@@ -44,7 +46,7 @@ class Reader(MetricReader):
     def take(self) -> MetricsData | None:
         """Collect now. By the worker alone, or another collection might be taken for this one."""
         self.latest = None
-        self.collect()
+        _garbage.in_turn(self.collect)
         return self.latest
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
