@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tta_observe.cli import words
 from tta_observe.cli.servicemap import map_lines
+from tta_observe.dashboards import panels, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from tta_observe.cli.report import Report
     from tta_observe.local.rows import ModelRow, PrimitiveRow, WorkflowRow
 
-_HEALTHY, _AILING = 0.95, 0.80
-_CACHE_GOOD, _CACHE_FAIR = 0.80, 0.50
+_VERDICTS: Final = {"green": "Yes", "yellow": "Mostly", "red": "No"}
 _MAP_LINES: Final = 4
 _NAME_CELLS: Final = 28
 _NARROWEST_NAME: Final = 8
@@ -34,10 +34,11 @@ def is_working(report: Report, _: int) -> list[Text]:
         cancelled = f"{words.many(health.total, 'execution')}, all cancelled"
         first = Text(f"○ Idle: {cancelled if health.total else 'nothing ended'}", style="dim")
     else:
-        word, style = _verdict(health.score)
+        color = thresholds.HEALTH.color(health.score)
         share = words.percent(health.score)
         cancelled = f", {words.count(health.cancelled)} cancelled" if health.cancelled else ""
-        first = Text(f"● {word}: {share} of {words.many(ended, 'execution')} ok{cancelled}", style=style)
+        verdict = f"● {_VERDICTS[color]}: {share} of {words.many(ended, 'execution')} ok{cancelled}"
+        first = Text(verdict, style=f"bold {color}")
     facts = (
         f"error rate {words.percent(health.error_rate)}",
         words.per_second(report.throughput.per_second),
@@ -78,7 +79,7 @@ def is_money_wasted(report: Report, _: int) -> list[Text]:
     cache = report.cache
     if cache.hit_rate is None:
         return [Text("No cache lookups", style="dim")]
-    style = "green" if cache.hit_rate > _CACHE_GOOD else "yellow" if cache.hit_rate >= _CACHE_FAIR else "red"
+    style = thresholds.CACHE.color(cache.hit_rate)
     lookups = words.many(cache.lookups, "lookup")
     first = Text(f"Cache hit rate {words.percent(cache.hit_rate)}: {words.count(cache.hits)} of {lookups}", style=style)
     saved = f"hits saved {words.usd(cache.saved_usd)} (estimate)" if cache.saved_usd else "what hits save is not known"
@@ -122,20 +123,14 @@ def what_calls_what(report: Report, _: int) -> list[Text]:
 
 
 QUESTIONS: Final[Sequence[tuple[str, Callable[[Report, int], list[Text]]]]] = (
-    ("Is my system working?", is_working),
-    ("Which workflow is slow?", what_is_slow),
-    ("Why are requests failing?", why_failing),
-    ("Am I wasting money?", is_money_wasted),
-    ("Which LLM costs the most?", which_llm_costs),
-    ("How much am I spending?", how_much),
-    ("What is calling what?", what_calls_what),
+    (panels.HEALTH.question, is_working),
+    (panels.SLOWEST_WORKFLOWS.question, what_is_slow),
+    (panels.ERRORS.question, why_failing),
+    (panels.CACHE.question, is_money_wasted),
+    (panels.TOKENS.question, which_llm_costs),
+    (panels.COST.question, how_much),
+    (panels.SERVICE_MAP.question, what_calls_what),
 )
-
-
-def _verdict(score: float) -> tuple[str, str]:
-    if score > _HEALTHY:
-        return "Yes", "bold green"
-    return ("Mostly", "bold yellow") if score >= _AILING else ("No", "bold red")
 
 
 def _slow_workflow(row: WorkflowRow, width: int) -> Text:

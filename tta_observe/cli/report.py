@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tta_observe.cli import empty, output, screen, words
+from tta_observe.dashboards import panels
 from tta_observe.local import queries
 from tta_observe.local.errors import StoreError, StoreMissing
 from tta_observe.local.paths import store_path
@@ -71,23 +72,27 @@ class Report:
 
 
 def collect(store: StoreReader, name: str, window: Window, now_ns: int) -> Report:
-    """Ask every question about *window* of the store called *name*; *now_ns* decides what is still running."""
+    """
+    Ask every question about *window* of the store called *name*; *now_ns* decides what is still running.
+
+    The questions are those of the panels, so that a figure is the same here, on the page and in Grafana.
+    """
     return Report(
         store=name,
         window=window,
         traffic_seconds=queries.traffic_seconds(store, window),
-        active_workflows=queries.active_workflows(store, now_ns),
-        health=queries.health(store, window),
-        throughput=queries.throughput(store, window),
-        cache=queries.cache(store, window),
-        spending=queries.spending(store, window),
-        workflows=queries.workflows(store, window),
-        primitives=queries.primitives(store, window),
-        errors=queries.errors_by_type(store, window),
-        executions_by_type=queries.executions_by_type(store, window),
-        caches=queries.caches_by_primitive(store, window),
-        models=queries.models(store, window),
-        connections=queries.connections(store, window),
+        active_workflows=panels.ACTIVE.local(store, now_ns),
+        health=panels.HEALTH.local(store, window),
+        throughput=panels.THROUGHPUT.local(store, window),
+        cache=panels.CACHE.local(store, window),
+        spending=panels.COST.local(store, window),
+        workflows=panels.WORKFLOWS.local(store, window),
+        primitives=panels.SLOWEST_PRIMITIVES.local(store, window),
+        errors=panels.ERRORS.local(store, window),
+        executions_by_type=panels.BY_TYPE.local(store, window),
+        caches=panels.CACHES.local(store, window),
+        models=panels.TOKENS.local(store, window),
+        connections=panels.SERVICE_MAP.local(store, window),
         latest_runs=queries.latest_runs(store, window),
         processes=queries.processes(store, now_ns),
     )
