@@ -35,6 +35,31 @@ test-all: ## Run the tests on every interpreter found, and say which are missing
 test-oldest: ## Run the tests with the oldest supported OpenTelemetry and wrapt
 	@.ci/test-oldest
 
+.PHONY: dashboards
+dashboards: $(READY) ## Write the dashboards, the rules and the README's tables from the table of panels
+	$(BIN)/python -m tta_observe.dashboards
+
+.PHONY: dashboards-check
+dashboards-check: $(READY) ## Check that what is generated is as it would be generated now
+	$(BIN)/python -m tta_observe.dashboards --check
+
+# docker compose, or the older docker-compose, on the local stack; one line where no engine answers.
+define STACK
+@compose="docker compose"; $$compose version >/dev/null 2>&1 || compose=docker-compose; \
+stack="$$compose --file examples/stack/compose.yaml"; \
+$$stack ps >/dev/null 2>&1 || { echo "No container engine answers. Without one: tta-observe report" >&2; exit 1; }; \
+$$stack
+endef
+
+.PHONY: stack-up
+stack-up: ## Start Prometheus, Jaeger and Grafana with the dashboard, in containers
+	$(STACK) up --detach
+	@echo "http://127.0.0.1:3000/d/tta-agent-observability"
+
+.PHONY: stack-down
+stack-down: ## Stop them; what they have stored stays
+	$(STACK) down
+
 .PHONY: lint
 lint: $(READY) ## Check style, without changing anything
 	$(BIN)/ruff check .

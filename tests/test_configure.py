@@ -121,7 +121,7 @@ def test_eight_threads_at_once_make_one_pipeline(receiver, caplog):
     [
         ({"endpoint": "localhost:4317"}, "Write endpoint='http://localhost:4317'"),
         ({"export_interval_s": -1}, "Write a positive number of seconds"),
-        ({"exporter": "jaeger"}, "Write one of auto, local, otlp, console, none"),
+        ({"exporter": "jaeger"}, "Write one of auto, local, otlp, prometheus, console, none"),
         ({"servicename": "x"}, "Did you mean 'service_name'?"),
         ({"tracer_provder": None}, "Did you mean 'tracer_provider'?"),
         ({"flush_on_sigterm": True}, "configure has no option 'flush_on_sigterm'"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
 import pytest
+from programs import run
 
 from tta_observe.local.queries import health, last_measurement, processes, window_before_last
 from tta_observe.local.reader import StoreReader
@@ -69,3 +71,86 @@ def test_children_deliver_what_is_their_own(tmp_path, how):
     assert ("", 0) == (run.stderr, run.returncode)
     assert (62, 0) == (found.success, found.error)
     assert len(pids) >= 2
+
+
+SCRAPED = """
+import os, socket, sys, time, urllib.request
+import tta_observe as o
+
+def target():
+    return next((row.target for row in o.stats().exporters), None)
+
+def page(address):
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        return answer.read().decode()
+
+o.configure(exporter="prometheus")
+o.record_execution("parent", "tool", 1, "success")
+before = target()
+port = int(before.split(":")[-1].split("/")[0])
+page(before)
+hanging = socket.create_connection(("127.0.0.1", port))
+hanging.sendall(b"GET /metr")
+time.sleep(0.1)
+child = os.fork()
+if not child:
+    o.record_execution("child", "tool", 1, "success")
+    own = target()
+    print("child", own is not None, own != before, 'name="parent"' in page(own or before), flush=True)
+    time.sleep(0.5)
+    assert o.flush()
+    sys.exit(0)
+time.sleep(0.3)
+print("parent", 'name="parent"' in page(before), 'name="child"' in page(before), target() == before)
+hanging.sendall(b"ics HTTP/1.0\\r\\n\\r\\n")
+print("hanging", hanging.recv(15))
+o.shutdown()
+socket.create_server(("127.0.0.1", port)).close()  # the child, which is still there, holds nothing of it
+print("ended", os.wait()[1])
+"""
+
+
+@pytest.mark.parametrize("port", ["fixed", "0"])
+def test_scrape_endpoint_stays_the_parent_s(tmp_path, port):
+    """
+    A server that forks its workers has one port for all: the parent keeps it, and the child says once what to do.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        fixed = free.getsockname()[1]
+    address = {"OTEL_EXPORTER_PROMETHEUS_PORT": str(fixed) if port == "fixed" else port}
+    ended = run(SCRAPED, tmp_path, PYTHONWARNINGS="ignore", **address)
+    child = "child False True True" if port == "fixed" else "child True True False"
+    words = ended.err.splitlines()
+
+    assert [child, "parent True False True", "hanging b'HTTP/1.0 200 OK'", "ended 0"] == ended.out.splitlines()
+    assert (0, 1 if port == "fixed" else 0) == (ended.code, len(words)), ended.err
+    assert all("to 0 for any that is free" in line and "exporter='otlp'" in line for line in words)
+
+
+ORPHANED = """
+import os, socket, time
+import tta_observe as o
+
+server = os.fork()
+if not server:
+    o.configure(exporter="prometheus")
+    worker = os.fork()
+    if worker:
+        os._exit(0)  # killed: nothing is shut down
+    time.sleep(1)
+    os._exit(0)
+os.waitpid(server, 0)
+time.sleep(0.3)
+socket.create_server(("127.0.0.1", int(os.environ["OTEL_EXPORTER_PROMETHEUS_PORT"]))).close()
+"""
+
+
+def test_child_that_outlives_its_parent_does_not_keep_the_port(tmp_path):
+    """
+    The server would not come up again: its port is held by a worker that answers nobody.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    ended = run(ORPHANED, tmp_path, PYTHONWARNINGS="ignore", OTEL_EXPORTER_PROMETHEUS_PORT=port)
+
+    assert (0, "") == (ended.code, ended.err)

@@ -1,10 +1,14 @@
 """What is installed: light to import, complete, and honest about what it needs."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
+import venv
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -78,6 +82,85 @@ def test_types_are_shipped():
     Without the marker, type checkers ignore every annotation of the package.
     """
     assert (PACKAGE / "py.typed").exists()
+
+
+STACK = ("grafana", "prometheus", "examples/stack")
+
+
+@pytest.fixture(name="built", scope="module")
+def _built(tmp_path_factory):
+    """The wheel and the source distribution, built from this tree by the backend that pyproject.toml names."""
+    directory = tmp_path_factory.mktemp("built")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(directory)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=True)
+    return next(directory.glob("*.whl")), next(directory.glob("*.tar.gz"))
+
+
+def shipped():
+    """What `tta-observe stack export` has to write: relative names and contents."""
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_bytes()
+        for part in STACK
+        for path in (ROOT / part).rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def installed(wheel, directory):
+    """The command of a fresh environment that has *wheel*, and its dependencies from this one."""
+    venv.create(directory, with_pip=False)
+    command = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--no-deps", "--no-index", wheel]
+    subprocess.run(command, capture_output=True, timeout=100, check=True)
+    (libraries,) = directory.glob("[Ll]ib/**/site-packages")
+    # Only searched for modules: the editable installation in there is not taken up.
+    (libraries / "dependencies.pth").write_text("\n".join(map(str, site_packages())), encoding="utf-8")
+    return next(directory.glob("*/tta-observe*"))
+
+
+def site_packages():
+    """Where this interpreter finds installed packages."""
+    return [path for path in map(Path, sys.path) if path.name in {"site-packages", "dist-packages"}]
+
+
+def test_wheel_writes_the_stack_as_it_is_in_the_tree(built, tmp_path):
+    """
+    `pip install` is all that most users ever do: what they are shown must come out of the wheel.
+    """
+    command = installed(built[0], tmp_path / "env")
+    environ = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    found = subprocess.run(
+        [command, "stack", "export", "to"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
+    )
+
+    assert (0, "") == (found.returncode, found.stderr)
+    assert shipped() == {
+        path.relative_to(tmp_path / "to").as_posix(): path.read_bytes()
+        for path in (tmp_path / "to").rglob("*")
+        if path.is_file()
+    }
+
+
+def test_wheel_has_the_package_and_the_stack_and_nothing_else(built):
+    """
+    A `tests` or `grafana` package of ours in everybody's site-packages would shadow theirs; secrets would be public.
+    """
+    with zipfile.ZipFile(built[0]) as wheel:
+        names = [name for name in wheel.namelist() if ".dist-info/" not in name]
+
+    assert set(shipped()) == {name.removeprefix("tta_observe/_stack/") for name in names if "/_stack/" in name}
+    assert [] == [name for name in names if not name.startswith("tta_observe/") or Path(name).name.startswith(".")]
+    assert "tta_observe/py.typed" in names
+
+
+def test_sdist_can_build_the_wheel(built):
+    """
+    Distributions build from it: what the wheel takes from the tree has to be in there.
+    """
+    with tarfile.open(built[1]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+
+    assert set(shipped()) | {"pyproject.toml", "tta_observe/__init__.py", "tests/conftest.py"} <= names
+    assert [] == [name for name in names if Path(name).name == ".env"]
 
 
 def test_every_target_says_what_it_does():

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry import metrics, trace
@@ -395,6 +396,26 @@ def test_file_that_is_no_store_is_one_warning_and_flush_is_false(tmp_path, caplo
     assert not tta_observe.shutdown()
     assert before == path.read_bytes()
     assert 1 == len(caplog.records)
+
+
+def test_scrape_endpoint_reads_the_application_s_metrics_provider_and_lets_go_of_it(monkeypatch):
+    """
+    One set of instruments and one resource, whichever way the figures leave; a reader left behind would pile up.
+    """
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
+    application = Application()
+    configure(exporter="prometheus", service_name="ours", meter_provider=application.meters)
+    application.work()
+    expected = "theirs" if TAKES_READERS else "ours"
+    with urlopen(tta_observe.stats().exporters[0].target, timeout=5) as answer:
+        page = answer.read().decode()
+
+    assert f'service_name="{expected}"' in page
+    assert "primitive_execution_count{" in page
+    assert "their_count" not in page
+    assert tta_observe.shutdown()
+    assert [] == workers()
+    assert [application.reader] == list(application.meters._measurement_consumer._reader_storages)
 
 
 def test_shutdown_leaves_no_thread_and_no_reader_behind(receiver):

@@ -19,12 +19,12 @@ WRONG_KEYWORDS = [
     ({"service_name": 5}, "Write service_name='checkout'"),
     ({"service_version": 1.0}, "Write service_version='1.4.2'"),
     ({"environment": b"prod"}, "Write environment='production'"),
-    ({"exporter": "jaeger"}, "Write one of auto, local, otlp, console, none"),
-    ({"exporter": ""}, "Write one of auto, local, otlp, console, none"),
-    ({"exporter": ()}, "Write one of auto, local, otlp, console, none"),
-    ({"exporter": 5}, "Write one of auto, local, otlp, console, none"),
-    ({"exporter": [["otlp"]]}, "Write one of auto, local, otlp, console, none"),
-    ({"exporter": ("local", "zipkin")}, "Write one of auto, local, otlp, console, none"),
+    ({"exporter": "jaeger"}, "Write one of auto, local, otlp, prometheus, console, none"),
+    ({"exporter": ""}, "Write one of auto, local, otlp, prometheus, console, none"),
+    ({"exporter": ()}, "Write one of auto, local, otlp, prometheus, console, none"),
+    ({"exporter": 5}, "Write one of auto, local, otlp, prometheus, console, none"),
+    ({"exporter": [["otlp"]]}, "Write one of auto, local, otlp, prometheus, console, none"),
+    ({"exporter": ("local", "zipkin")}, "Write one of auto, local, otlp, prometheus, console, none"),
     ({"exporter": ("auto", "local")}, "Write the exporters that you want alone"),
     ({"exporter": ("otlp", "none")}, "Write the exporters that you want alone"),
     ({"endpoint": "localhost:4317"}, "Write endpoint='http://localhost:4317'"),
@@ -94,7 +94,14 @@ WRONG_VARIABLES = [
     ("OTEL_METRIC_EXPORT_INTERVAL", "inf"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "15s"),
     ("OTEL_TRACES_EXPORTER", "jaeger"),
-    ("OTEL_METRICS_EXPORTER", "prometheus"),
+    ("OTEL_TRACES_EXPORTER", "prometheus"),
+    ("OTEL_METRICS_EXPORTER", "statsd"),
+    ("OTEL_EXPORTER_PROMETHEUS_HOST", "two words"),
+    ("OTEL_EXPORTER_PROMETHEUS_HOST", "http://host"),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", "tcp://10.0.0.1:9464"),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", "65536"),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", "-1"),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", "٩٤٦٤"),
     ("OTEL_SDK_DISABLED", "yes please"),
     ("TTA_OBSERVE_EXPORTER", "kafka"),
     ("TTA_OBSERVE_EXPORTER", "auto,local"),
@@ -355,6 +362,12 @@ CHOICES = [
     ({}, {"OTEL_METRICS_EXPORTER": "none", "TTA_OBSERVE_EXPORTER": "console"}, ("console",), ()),
     ({"exporter": "otlp"}, {"OTEL_TRACES_EXPORTER": "none", "TTA_OBSERVE_EXPORTER": "console"}, ("otlp",), ("otlp",)),
     ({"exporter": ("local", "otlp", "local")}, {}, ("local", "otlp"), ("local", "otlp")),
+    ({"exporter": "prometheus"}, {}, (), ("prometheus",)),
+    ({"exporter": ("prometheus", "local")}, {}, ("local",), ("prometheus", "local")),
+    ({}, {"TTA_OBSERVE_EXPORTER": "prometheus,local"}, ("local",), ("prometheus", "local")),
+    ({}, {"TTA_OBSERVE_EXPORTER": "prometheus"}, (), ("prometheus",)),
+    ({}, {"OTEL_METRICS_EXPORTER": "prometheus"}, ("local",), ("prometheus",)),
+    ({}, {"OTEL_METRICS_EXPORTER": "prometheus", "TTA_OBSERVE_EXPORTER": "otlp"}, ("otlp",), ("prometheus",)),
     ({"exporter": "none"}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1"}, (), ()),
     ({"exporter": "auto"}, {"TTA_OBSERVE_EXPORTER": "console"}, ("console",), ("console",)),
 ]
@@ -376,6 +389,7 @@ def test_exporters_are_chosen_by_keyword_then_standard_variable_then_ours(keywor
         ({}, {}, set()),
         ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1"}, {"TRACES", "METRICS"}),
         ({}, {"OTEL_TRACES_EXPORTER": "otlp"}, {"TRACES"}),
+        ({}, {"OTEL_METRICS_EXPORTER": "prometheus"}, {"METRICS"}),
         ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "TTA_OBSERVE_EXPORTER": "local"}, set()),
         ({"exporter": "otlp"}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_TRACES_EXPORTER": "otlp"}, set()),
         ({"endpoint": "http://c:1"}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1"}, set()),
@@ -398,6 +412,41 @@ def test_otlp_over_http_from_the_environment_goes_to_the_store_and_is_told():
     assert {"TRACES": ("local",), "METRICS": ("local",)} == dict(settings(environ).exporters)
     assert 1 == len(problems(environ))
     assert "grpc only" in problems(environ)[0]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ("127.0.0.1", 9464)),
+        ({"OTEL_EXPORTER_PROMETHEUS_HOST": "0.0.0.0", "OTEL_EXPORTER_PROMETHEUS_PORT": "0"}, ("0.0.0.0", 0)),
+        ({"OTEL_EXPORTER_PROMETHEUS_HOST": "[::1]", "OTEL_EXPORTER_PROMETHEUS_PORT": "65535"}, ("::1", 65535)),
+        ({"OTEL_EXPORTER_PROMETHEUS_HOST": "my-host.local"}, ("my-host.local", 9464)),
+        ({"OTEL_EXPORTER_PROMETHEUS_HOST": "", "OTEL_EXPORTER_PROMETHEUS_PORT": " "}, ("127.0.0.1", 9464)),
+    ],
+    ids=str,
+)
+def test_scrape_endpoint_listens_where_the_standard_variables_say(environ, expected):
+    """
+    Only this machine sees it unless somebody says otherwise; the port is the one that Prometheus' people expect.
+    """
+    found, told = resolve({}, environ)
+
+    assert (expected, []) == ((found.scrape_host, found.scrape_port), told)
+
+
+@pytest.mark.parametrize("stand_in", [None, type(sys)("prometheus_client")])
+def test_prometheus_without_its_library_is_an_error_as_keyword_and_the_store_from_outside(monkeypatch, stand_in):
+    """
+    A test suite of a user may have put something else into the place of the library.
+    """
+    monkeypatch.setitem(sys.modules, "prometheus_client", stand_in)
+    found, told = resolve({}, {"TTA_OBSERVE_EXPORTER": "prometheus,console", "OTEL_METRICS_EXPORTER": "prometheus"})
+
+    assert {"TRACES": ("local", "console"), "METRICS": ("local",)} == dict(found.exporters)
+    assert 1 == len(told)
+    assert 'pip install "tta-observe[prometheus]"' in told[0]
+    with pytest.raises(ConfigurationError, match=r'pip install "tta-observe\[prometheus\]"'):
+        settings(exporter=("local", "prometheus"))
 
 
 def test_disabled_is_read_from_the_standard_variable():

@@ -166,13 +166,17 @@ def configure(
         service_name: default: ``OTEL_SERVICE_NAME``, else ``unknown_service:`` and the name of the script.
         service_version: version of the service.
         environment: where it runs, e.g. ``"production"``; becomes ``deployment.environment.name``.
-        exporter: ``auto``, ``local``, ``otlp``, ``console``, ``none``, or a tuple of them. ``auto`` is ``otlp`` when an
-            endpoint is known, else ``local``.
+        exporter: ``auto``, ``local``, ``otlp``, ``prometheus``, ``console``, ``none``, or a tuple of them. ``auto`` is
+            ``otlp`` when an endpoint is known, else ``local``. ``prometheus`` is a page at
+            ``http://127.0.0.1:9464/metrics`` to be scraped; it has metrics only, so spans go nowhere unless another
+            exporter stands beside it, as in ``("prometheus", "local")``. ``OTEL_EXPORTER_PROMETHEUS_HOST`` and
+            ``OTEL_EXPORTER_PROMETHEUS_PORT`` move it; port 0 is any that is free, and ``stats()`` says which.
         endpoint: of an OTLP/gRPC receiver, with scheme: ``http://`` is plaintext, ``https://`` is TLS.
         headers: sent with every OTLP request; never logged.
         insecure: plaintext; the scheme of *endpoint* says the same.
         sample_ratio: share of traces that are recorded, 0 to 1; metrics stay exact.
-        export_interval_s: seconds between two collections of metrics. Default: 1 for the local store, 15 for OTLP.
+        export_interval_s: seconds between two collections of metrics. Default: 1 for the local store, 15 for OTLP;
+            whoever scrapes decides for ``prometheus``.
         store: file of the local store.
         label_limit: different values of one label before further ones become ``other``.
         error_detail: what is told of a failure: ``type``, ``message`` (1 KiB of it and the stack trace) or ``full``.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
 
     from tta_observe._export import Exporter
+    from tta_observe._pipeline.outlet import Outlet
     from tta_observe._settings import ExporterName, Settings, Signal
 
 __all__ = ["LaneStats", "Pipeline", "build"]
@@ -45,9 +46,9 @@ class Pipeline:
 
     tracer_provider: Any
     meter_providers: tuple[Any, ...]
-    lanes: tuple[Lane, ...]
+    lanes: tuple[Outlet, ...]
     left_out: bool = False
-    """Whether an exporter that was asked for could not be made."""
+    """Whether an exporter that was asked for, and sends, could not be made."""
 
     @property
     def tracer(self) -> Any:
@@ -94,13 +95,13 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
     meters = _application(metrics.get_meter_provider()) if meter_provider is None else meter_provider
     resource = _resource(settings)
     wanted = _wanted(settings, {"TRACES": tracers is not None, "METRICS": meters is not None})
-    made = [_lane(settings, name, signals) for name, signals in wanted.items()]
-    lanes = tuple(lane for lane in made if lane is not None)
+    made = {name: _outlet(settings, name, signals) for name, signals in wanted.items()}
+    lanes = tuple(lane for lane in made.values() if lane is not None)
     pipeline = Pipeline(
         _with_processors(_own_tracers(settings, resource) if tracers is None else tracers, lanes),
         _with_readers(meters, lanes, resource),
         lanes,
-        left_out=None in made,
+        left_out=any(lane is None and name != "prometheus" for name, lane in made.items()),
     )
     for lane in lanes:
         lane.start()
@@ -140,14 +141,23 @@ def _wanted(settings: Settings, beside: Mapping[Signal, bool]) -> dict[ExporterN
     return found
 
 
-def _lane(settings: Settings, name: ExporterName, signals: list[Signal]) -> Lane | None:
+def _outlet(settings: Settings, name: ExporterName, signals: list[Signal]) -> Outlet | None:
     try:
-        exporter = _exporter(settings, name, signals)
+        return _endpoint(settings) if name == "prometheus" else _lane(settings, name, signals)
     except (OSError, ImportError) as error:
         LOGGER.warning("exporter %s is left out: %s", name, error)
         return None
+
+
+def _endpoint(settings: Settings) -> Outlet:
+    from tta_observe._pipeline.scrape import Endpoint  # prometheus_client comes with an extra
+
+    return Endpoint(settings.scrape_host, settings.scrape_port, semconv.SCOPE)
+
+
+def _lane(settings: Settings, name: ExporterName, signals: list[Signal]) -> Lane:
     return Lane(
-        exporter,
+        _exporter(settings, name, signals),
         span_interval_s=settings.span_interval_s,
         metric_interval_s=settings.metric_interval_s[name],
         scope=semconv.SCOPE,
@@ -206,8 +216,8 @@ def _own_meters(readers: list[MetricReader], resource: Resource) -> MeterProvide
         return MeterProvider(readers, resource, TraceBasedExemplarFilter(), shutdown_on_exit=False)
 
 
-def _with_processors(provider: Any, lanes: Iterable[Lane]) -> Any:
-    wanted = [lane for lane in lanes if "TRACES" in lane.signals]
+def _with_processors(provider: Any, lanes: Iterable[Outlet]) -> Any:
+    wanted = [lane for lane in lanes if isinstance(lane, Lane) and "TRACES" in lane.signals]
     if wanted and not hasattr(provider, "add_span_processor"):
         LOGGER.warning(
             "the application's TracerProvider (%s) takes no span processor: its own pipeline alone gets the spans",
@@ -219,7 +229,7 @@ def _with_processors(provider: Any, lanes: Iterable[Lane]) -> Any:
     return provider
 
 
-def _with_readers(provider: Any, lanes: Iterable[Lane], resource: Resource) -> tuple[Any, ...]:
+def _with_readers(provider: Any, lanes: Iterable[Outlet], resource: Resource) -> tuple[Any, ...]:
     readers = [lane.with_reader() for lane in lanes if "METRICS" in lane.signals]
     if provider is not None and hasattr(provider, "add_metric_reader"):
         for reader in readers:

@@ -13,6 +13,7 @@ from tta_observe import _garbage
 
 if TYPE_CHECKING:
     from tta_observe._pipeline.lane import Lane
+    from tta_observe._pipeline.outlet import Outlet
 
 
 class Processor(SpanProcessor):
@@ -32,28 +33,28 @@ class Processor(SpanProcessor):
 
 
 class Reader(MetricReader):
-    """Holds the last collection of metrics for a lane."""
+    """Holds the last collection of metrics for a lane or an endpoint."""
 
     latest: MetricsData | None = None
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, outlet: Outlet) -> None:
         super().__init__()
-        self._lane = lane
+        self._outlet = outlet
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         self.latest = metrics_data
 
     def take(self) -> MetricsData | None:
-        """Collect now. By the worker alone, or another collection might be taken for this one."""
+        """Collect now. By one thread at a time, or another collection might be taken for this one."""
         self.latest = None
         _garbage.in_turn(self.collect)
         return self.latest
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self._lane.flush_for_application(timeout_millis)
+        return self._outlet.flush_for_application(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """The lane is ended by its pipeline, with a deadline."""
+        """The outlet is ended by its pipeline, with a deadline."""
 
 
 @dataclass(frozen=True, slots=True)

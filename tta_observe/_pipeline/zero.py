@@ -69,11 +69,12 @@ class BornAtZero:
         key = (*series, frozenset(point.attributes.items()))
         if with_zeros and key not in self._arrived:
             self._sent.add(key)
-            yield _zero(dated, min(self._previous, dated.time_unix_nano - _MILLISECOND))
+            yield zeroed(dated, min(self._previous, dated.time_unix_nano - _MILLISECOND))
         yield dated
 
 
-def _zero(point: Any, time_ns: int) -> Any:
+def zeroed(point: Any, time_ns: int) -> Any:
+    """A copy of *point*, of a number or a histogram, before anything was measured."""
     if hasattr(point, "bucket_counts"):
         empty = [0] * len(point.bucket_counts)
         return replace(point, time_unix_nano=time_ns, count=0, sum=0.0, bucket_counts=empty, min=0, max=0, exemplars=[])

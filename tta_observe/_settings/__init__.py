@@ -15,12 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tta_observe._settings.environment import Environment, Signal, pairs, positive, word
 from tta_observe._settings.keywords import Keywords, checked, checked_prices
-from tta_observe._settings.parts import EXPORTERS, Address, address_of, exporters, path_of, sendable
+from tta_observe._settings.parts import (
+    EXPORTERS,
+    PROMETHEUS_EXTRA,
+    Address,
+    address_of,
+    exporters,
+    host_of,
+    installed,
+    path_of,
+    port_of,
+    sendable,
+)
 from tta_observe.pricing import Price
 
 __all__ = ["SIGNALS", "ExporterName", "Keywords", "Settings", "Signal", "Target", "resolve"]
 
-ExporterName = Literal["local", "otlp", "console"]
+ExporterName = Literal["local", "otlp", "prometheus", "console"]
 SIGNALS: Final[tuple[Signal, Signal]] = ("TRACES", "METRICS")
 
 
@@ -64,6 +75,10 @@ class Settings(BaseModel):
     sample_ratio: float | None
     span_interval_s: float
     metric_interval_s: Mapping[ExporterName, float]
+    """Of the exporters that send; what is scraped is collected when the scrape comes."""
+    scrape_host: str
+    scrape_port: int
+    """Where our ``/metrics`` listens; 0 is any free port."""
     store: Path | None
     label_limit: int
     error_detail: str
@@ -92,6 +107,8 @@ def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Se
         sample_ratio=given.sample_ratio,
         span_interval_s=1.0,
         metric_interval_s=_metric_intervals(given, reader),
+        scrape_host=reader.parsed("OTEL_EXPORTER_PROMETHEUS_HOST", host_of, "a host, e.g. 127.0.0.1") or "127.0.0.1",
+        scrape_port=_scrape_port(reader),
         store=given.store or reader.parsed("TTA_OBSERVE_STORE", path_of, "a path, e.g. telemetry.db"),
         label_limit=given.label_limit,
         error_detail=given.error_detail,
@@ -108,6 +125,11 @@ def _metric_intervals(given: Keywords, reader: Environment) -> dict[ExporterName
     return {name: given.export_interval_s or default for name, default in defaults.items()}
 
 
+def _scrape_port(reader: Environment) -> int:
+    found = reader.parsed("OTEL_EXPORTER_PROMETHEUS_PORT", port_of, "a port from 0 to 65535, e.g. 9464")
+    return 9464 if found is None else found
+
+
 def _named_among(attributes: Mapping[str, Any] | None) -> str | None:
     found = (attributes or {}).get("service.name")
     return found if isinstance(found, str) and found else None
@@ -116,19 +138,43 @@ def _named_among(attributes: Mapping[str, Any] | None) -> str | None:
 def _choose(given: Keywords, reader: Environment) -> tuple[dict[Signal, tuple[ExporterName, ...]], frozenset[Signal]]:
     """Which exporters each signal goes to, and which signals an application's own pipeline sends already."""
     if given.exporter != ("auto",):
-        return {signal: _spoken(given, reader, signal, _names(given.exporter)) for signal in SIGNALS}, frozenset()
+        return {signal: _usable(given, reader, signal, _names(given.exporter)) for signal in SIGNALS}, frozenset()
     configured = given.endpoint is not None or any(reader.endpoint(signal) for signal in SIGNALS)
     automatic: tuple[ExporterName, ...] = ("otlp",) if configured else ("local",)
     ours = _own_variable(reader)
     chosen: dict[Signal, tuple[ExporterName, ...]] = {}
     sent: set[Signal] = set()
     for signal in SIGNALS:
-        standard = _standard_variable(reader, f"OTEL_{signal}_EXPORTER")
+        standard = _standard_variable(reader, signal)
         names = standard if standard is not None else ours if ours is not None else automatic
-        chosen[signal] = _spoken(given, reader, signal, names)
+        chosen[signal] = _usable(given, reader, signal, names)
         if given.endpoint is None and (standard is not None or (ours is None and configured)):
             sent.add(signal)
     return chosen, frozenset(sent)
+
+
+def _usable(
+    given: Keywords, reader: Environment, signal: Signal, names: tuple[ExporterName, ...]
+) -> tuple[ExporterName, ...]:
+    """Those of *names* that can take *signal* here, or what stands in for them."""
+    return _scraped(reader, signal, _spoken(given, reader, signal, names))
+
+
+def _scraped(reader: Environment, signal: Signal, names: tuple[ExporterName, ...]) -> tuple[ExporterName, ...]:
+    """*names*, with the store in the place of our ``/metrics`` where its library is missing; it never takes spans."""
+    if "prometheus" not in names:
+        return names
+    if installed("prometheus_client"):
+        return tuple(name for name in names if name != "prometheus" or signal == "METRICS")
+    reader.problem(
+        "exporter prometheus needs prometheus_client, so the telemetry goes to the local store. "
+        f"Run: {PROMETHEUS_EXTRA}"
+    )
+    return _with_store_for("prometheus", names)
+
+
+def _with_store_for(missing: str, names: tuple[ExporterName, ...]) -> tuple[ExporterName, ...]:
+    return tuple(dict.fromkeys("local" if name == missing else name for name in names))
 
 
 def _spoken(
@@ -142,7 +188,7 @@ def _spoken(
         "OTEL_EXPORTER_OTLP_PROTOCOL: this version speaks grpc only, so the telemetry goes to the local store. "
         "Unset it and name a gRPC endpoint, usually port 4317."
     )
-    return tuple(dict.fromkeys("local" if name == "otlp" else name for name in names))
+    return _with_store_for("otlp", names)
 
 
 def _own_variable(reader: Environment) -> tuple[ExporterName, ...] | None:
@@ -158,8 +204,9 @@ def _listed_exporters(text: str) -> tuple[str, ...] | None:
         return None
 
 
-def _standard_variable(reader: Environment, name: str) -> tuple[ExporterName, ...] | None:
-    found = reader.parsed(name, word("none", "console", "otlp"), "one of none, console, otlp")
+def _standard_variable(reader: Environment, signal: Signal) -> tuple[ExporterName, ...] | None:
+    known = ("none", "console", "otlp", *(("prometheus",) if signal == "METRICS" else ()))
+    found = reader.parsed(f"OTEL_{signal}_EXPORTER", word(*known), f"one of {', '.join(known)}")
     return None if found is None else _names((found,))
 
 

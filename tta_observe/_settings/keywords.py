@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from tta_observe._settings.parts import DEFAULT_ENDPOINT, address_of, exporters, path_of, sendable, shown
+from tta_observe._settings.parts import (
+    DEFAULT_ENDPOINT,
+    PROMETHEUS_EXTRA,
+    address_of,
+    exporters,
+    installed,
+    path_of,
+    sendable,
+    shown,
+)
 from tta_observe.errors import ConfigurationError, unknown_option
 from tta_observe.pricing import Price
 
@@ -96,6 +105,8 @@ def checked(keywords: Mapping[str, Any]) -> Keywords:
             f"endpoint={shown(given.endpoint)!r} and insecure={given.insecure} contradict each other. "
             "The scheme decides: write http:// for plaintext, https:// for TLS, and leave insecure= out."
         )
+    if "prometheus" in given.exporter and not installed("prometheus_client"):
+        raise ConfigurationError(f"exporter='prometheus' needs prometheus_client. Run: {PROMETHEUS_EXTRA}")
     return given
 
 

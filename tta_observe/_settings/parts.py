@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-EXPORTERS: Final = ("auto", "local", "otlp", "console", "none")
+EXPORTERS: Final = ("auto", "local", "otlp", "prometheus", "console", "none")
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
+PROMETHEUS_EXTRA: Final = 'pip install "tta-observe[prometheus]"'
 
 
 class Address(NamedTuple):
@@ -52,12 +54,31 @@ def exporters(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def host_of(text: str) -> str | None:
+    """*text* as a host to listen on, without the brackets of an IPv6 address; None when it is none."""
+    found = re.fullmatch(r"\[?([\w.:%-]+)\]?", text, re.ASCII)
+    return found[1] if found else None
+
+
+def port_of(text: str) -> int | None:
+    """*text* as a port to listen on, 0 for any that is free; None when it is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) < 2**16 else None
+
+
 def path_of(text: str) -> Path | None:
     """*text* as an absolute path; None when it is none."""
     try:
         return Path(text).expanduser().absolute() if text and "\0" not in text else None
     except RuntimeError:  # no such user, no home
         return None
+
+
+def installed(module: str) -> bool:
+    """Whether *module* can be found; it is not imported."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # an import hook says no, or somebody put a stand-in into sys.modules
+        return False
 
 
 def sendable(name: str, value: str) -> bool:
