@@ -69,7 +69,7 @@ def path_of(text: str) -> Path | None:
     """*text* as an absolute path; None when it is none."""
     try:
         return Path(text).expanduser().absolute() if text and "\0" not in text else None
-    except RuntimeError:  # no such user, no home
+    except (RuntimeError, OSError):  # no such user, no home, no current directory any more
         return None
 
 

@@ -1,5 +1,5 @@
 """
-The command line: ``tta-observe report`` and ``tta-observe demo``.
+The command line: ``tta-observe report``, ``demo``, ``doctor`` and ``stack``.
 
 Exit codes: 0 done, 1 it could not be done, 2 typed wrongly, 130 interrupted.
 """
@@ -20,6 +20,8 @@ __all__ = ["main"]
 _COMMANDS: Final = {
     "report": "answer seven questions from what was measured in the last hour",
     "demo": "review real files with a traced agent, then show the report",
+    "doctor": "say why nothing is to be seen, and which line to change",
+    "stack": "write the dashboards, the rules and the stack that shows them into a directory",
 }
 _INTERRUPTED: Final = 130
 
