@@ -35,6 +35,14 @@ test-all: ## Run the tests on every interpreter found, and say which are missing
 test-oldest: ## Run the tests with the oldest supported OpenTelemetry and wrapt
 	@.ci/test-oldest
 
+.PHONY: test-live
+test-live: $(READY) ## Run the tests against real servers: Prometheus where it is installed, and what .ci/servers has built
+	$(BIN)/python -m pytest tests/live
+
+.PHONY: test-grafana
+test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with Node; the first time installs its libraries
+	$(BIN)/python -m pytest --timeout=300 tests/grafana
+
 .PHONY: dashboards
 dashboards: $(READY) ## Write the dashboards, the rules and the README's tables from the table of panels
 	$(BIN)/python -m tta_observe.dashboards
@@ -84,7 +92,7 @@ imports: $(READY) ## Check that imports only go down through the layers
 
 .PHONY: clean
 clean: ## Remove the environments and caches
-	rm -rf .venv .venvs .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venvs .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist tests/grafana/node_modules
 
 .PHONY: help
 help: ## Say what each target does

@@ -32,6 +32,7 @@ INTERVAL: Final = "30s"
 REPORTING: Final = "job:primitive_execution_count:series"
 """How many series each job reports: one series a job, so that a day of it can be read every half minute."""
 
+# The conditions below say these numbers in words.
 _LEAST_EXECUTIONS: Final = 10
 _LEAST_LOOKUPS: Final = 20
 _LEAST_RUNS: Final = 3
@@ -43,6 +44,8 @@ class Alert:
     """One alert: when it fires, how bad that is, and what to do."""
 
     name: str
+    condition: str
+    """When it fires, in words."""
     promql: str
     lasts: str
     """How long the expression has to hold; ``for`` in a rule."""
@@ -73,6 +76,7 @@ _RUNS: Final = risen(EXECUTIONS, RUN)
 ALERTS: Final = (
     Alert(
         name="HighErrorRate",
+        condition="more than 5 % of at least 10 executions in 5 minutes fail",
         promql=f"{ratio(total(_FAILED), total(_ENDED))} > 0.05\n{_at_least(_LEAST_EXECUTIONS, _ENDED)}",
         lasts="5m",
         keep_firing="5m",
@@ -89,6 +93,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="LowCacheHitRate",
+        condition="less than 50 % of at least 20 lookups in 5 minutes hit",
         promql=f"{ratio(total(risen(CACHE_HITS)), total(_LOOKUPS))} < 0.5\n{_at_least(_LEAST_LOOKUPS, _LOOKUPS)}",
         lasts="10m",
         keep_firing="5m",
@@ -102,6 +107,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HighLLMCost",
+        condition="LLM calls cost more than 100 USD an hour",
         # What it costs is the traffic itself: idle programs and free ones cannot reach it.
         promql=f"{total(risen(LLM_COST))} * {_HOUR_IN_WINDOWS} > 100",
         lasts="15m",
@@ -116,6 +122,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HighWorkflowLatency",
+        condition="P95 of a workflow with at least 3 runs in 5 minutes is above 5 s",
         promql=(
             f"{p95(risen(EXECUTION_DURATION, RUN, part='bucket'), semconv.WORKFLOW_NAME)} > 5000\n"
             f"{_at_least(_LEAST_RUNS, _RUNS, 'workflow_name')}"
@@ -129,6 +136,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="StuckWorkflows",
+        condition="workflows are active and nothing ends",
         promql=f"{total(selected(ACTIVE_WORKFLOWS))} > 0\nunless on () {total(risen(EXECUTIONS))} > 0",
         lasts="30m",
         keep_firing="1m",
@@ -142,6 +150,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="UnpricedLLMCalls",
+        condition="a model without a known price was called in the last 15 minutes",
         promql=f"{total(risen(LLM_UNPRICED, window='15m'), semconv.LLM_PROVIDER, semconv.LLM_MODEL_NAME)} > 0",
         lasts="1m",
         keep_firing="5m",
@@ -155,6 +164,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="TelemetryMissing",
+        condition="a service that reported within the last day reports nothing",
         promql=f"last_over_time({REPORTING}[1d])\nunless on (job) count by (job) ({selected(EXECUTIONS)})",
         lasts="10m",
         keep_firing="1m",

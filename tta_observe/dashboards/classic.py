@@ -27,6 +27,9 @@ RANGE: Final = ("now-1h", "now")
 SOURCE: Final = {"type": "prometheus", "uid": f"${{{PROMETHEUS}}}"}
 SERVICES: Final = f"label_values({EXECUTIONS.prometheus_name}, job)"
 
+NOTHING: Final = {"text": "", "value": ""}
+"""No choice yet: a variable then takes the first that there is."""
+
 _SCHEMA: Final = 41
 """Of Grafana 12.0; newer ones read it and migrate."""
 _HIDDEN: Final = 2
@@ -72,12 +75,11 @@ def _variables() -> list[Json]:
             "label": "Service",
             "hide": _HIDDEN,
             "datasource": SOURCE,
-            "definition": SERVICES,
             "query": {"query": SERVICES, "refId": "services", "qryType": 1},
             "refresh": 2,
             "regex": "",
             "sort": 1,
-            "current": {},
+            "current": NOTHING,
             "options": [],
             "multi": False,
             "includeAll": False,
@@ -94,7 +96,7 @@ def _source(name: str, plugin: str, label: str, *, hide: int) -> Json:
         "hide": hide,
         "refresh": 1,
         "regex": "",
-        "current": {},
+        "current": NOTHING,
         "options": [],
         "multi": False,
         "includeAll": False,

@@ -1,4 +1,10 @@
-"""Links from a figure to the spans behind it: searches in Grafana's Explore, for Tempo and for Jaeger."""
+r"""
+Links from a figure to the spans behind it: searches in Grafana's Explore, for Tempo and for Jaeger.
+
+Grafana decodes an address before it follows it, so nothing in here may depend on being quoted: a search for Tempo is a
+list of filters, not TraceQL, whose ``&&`` would end the parameter. For the same reason a name that holds one of
+``& # + " \`` does not arrive whole.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +44,18 @@ def data_links(panel: Panel) -> list[dict[str, Any]]:
 
 
 def _links(where: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    conditions = " && ".join(f'span.{attribute} = "{value}"' for attribute, value in where)
-    tempo = {"queryType": "traceql", "query": f"{{ {conditions} }}", "limit": 20}
+    tempo = {"queryType": "traceqlSearch", "filters": [_filter(*each) for each in where], "limit": 20}
     tags = " ".join(f'{attribute}="{value}"' for attribute, value in where)
     jaeger = {"queryType": "search", "service": f"${{{SERVICE}}}", "tags": tags, "limit": 20}
     return [
         {"title": "Traces in Tempo", "url": _explore("tempo", TEMPO, tempo), "targetBlank": True},
         {"title": "Traces in Jaeger", "url": _explore("jaeger", JAEGER, jaeger), "targetBlank": True},
     ]
+
+
+def _filter(attribute: str, value: str) -> dict[str, Any]:
+    condition = {"tag": attribute, "operator": "=", "value": [value], "valueType": "string"}
+    return {"id": attribute, "scope": "span", **condition}
 
 
 def _explore(kind: str, variable: str, query: dict[str, Any]) -> str:

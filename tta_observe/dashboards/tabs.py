@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 NAME: Final = f"{classic.UID}-tabs"
 """A name of its own: with the uid of the classic dashboard, one would overwrite the other."""
 
-_NOTHING: Final = {"text": "", "value": ""}
-
 
 def dashboard() -> Json:
     """The whole resource."""
@@ -66,7 +64,7 @@ def _variables() -> list[Json]:
                 "name": SERVICE,
                 "label": "Service",
                 "hide": "hideVariable",
-                "current": _NOTHING,
+                "current": classic.NOTHING,
                 "options": [],
                 "refresh": "onTimeRangeChanged",
                 "skipUrlSync": False,
@@ -92,7 +90,7 @@ def _source(name: str, plugin: str, label: str, *, hide: str) -> Json:
             "hide": hide,
             "refresh": "onDashboardLoad",
             "regex": "",
-            "current": _NOTHING,
+            "current": classic.NOTHING,
             "options": [],
             "multi": False,
             "includeAll": False,

@@ -21,6 +21,8 @@ _REDUCE: Final = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _TOOLTIP: Final = {"mode": "multi", "sort": "desc"}
 _LEGEND: Final = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _FROM_10_S: Final = {"type": "range", "options": {"from": 10_000, "to": None, "result": {"text": "≥ 10 s", "index": 0}}}
+_UNKNOWN: Final = "–"
+"""In a cell of a table."""
 
 _GAUGE: Final = {
     "reduceOptions": _REDUCE,
@@ -30,6 +32,16 @@ _GAUGE: Final = {
     "sizing": "auto",
     "minVizHeight": 75,
     "minVizWidth": 75,
+    # From here on since Grafana 12.4; older ones pass over it.
+    "shape": "gauge",
+    "barShape": "flat",
+    "barWidthFactor": 0.5,
+    "segmentCount": 1,
+    "segmentSpacing": 0.3,
+    "effects": {"barGlow": False, "centerGlow": False, "gradient": False},
+    "endpointMarker": "none",
+    "sparkline": False,
+    "textMode": "auto",
 }
 _STAT: Final = {
     "reduceOptions": _REDUCE,
@@ -44,6 +56,7 @@ _STAT: Final = {
 }
 _PIE: Final = {
     "reduceOptions": _REDUCE,
+    "orientation": "auto",
     "pieType": "pie",
     "sort": "desc",
     "displayLabels": ["name", "percent"],
@@ -106,13 +119,13 @@ def field_config(panel: Panel) -> Json:
     """How the figures of a panel are written and coloured."""
     if panel.visual == "heatmap":
         return {"defaults": {"noValue": panel.empty, "unit": panel.unit, "custom": {}}, "overrides": []}
-    defaults: Json = {**_figure(panel.unit, panel.thresholds, saturates=panel.saturates), "noValue": panel.empty}
+    defaults: Json = {**_figure(panel.unit, panel.thresholds, panel.empty), "noValue": panel.empty}
     if panel.visual == "timeseries":
         defaults["custom"] = _drawn(panel.style)
     links = data_links(panel)
     if links and not panel.columns:
         defaults["links"] = links
-    return {"defaults": defaults, "overrides": [*_column_overrides(panel), *_unpriced(panel)]}
+    return {"defaults": defaults, "overrides": [*_column_overrides(panel), *_unpriced(panel), *_saturated(panel)]}
 
 
 def transformations(panel: Panel) -> list[Json]:
@@ -135,13 +148,13 @@ def target(panel: Panel, query: Query) -> Json:
     }
 
 
-def _figure(unit: Unit, thresholds: Thresholds | None, *, saturates: bool = False) -> Json:
+def _figure(unit: Unit, thresholds: Thresholds | None, empty: str) -> Json:
     steps = thresholds.steps if thresholds else ((("text", None)),)
     found: Json = {
         "unit": unit,
         "color": {"mode": "thresholds" if thresholds else "palette-classic"},
         "thresholds": {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]},
-        "mappings": [_FROM_10_S] if saturates else [],
+        "mappings": [_neither_good_nor_bad(empty)] if thresholds else [],
     }
     if unit == "percentunit":
         found |= {"min": 0, "max": 1}
@@ -163,9 +176,14 @@ def _drawn(style: str) -> Json:
     }
 
 
-def _override(field: str, **properties: Any) -> Json:
+def _neither_good_nor_bad(empty: str) -> Json:
+    """Say *empty* in the colour of text: Grafana takes nothing for a zero, and would show an idle system in red."""
+    return {"type": "special", "options": {"match": "null", "result": {"text": empty, "color": "text", "index": 0}}}
+
+
+def _override(field: str, *, by: str = "byName", **properties: Any) -> Json:
     return {
-        "matcher": {"id": "byName", "options": field},
+        "matcher": {"id": by, "options": field},
         "properties": [{"id": key, "value": value} for key, value in properties.items()],
     }
 
@@ -180,15 +198,22 @@ def _column_overrides(panel: Panel) -> list[Json]:
 
 
 def _column(column: Column) -> Json:
-    found = _figure(column.unit, column.thresholds, saturates=column.saturates)
+    found = _figure(column.unit, column.thresholds, _UNKNOWN)
+    if column.saturates:
+        found["mappings"] = [_FROM_10_S]
     if column.thresholds is not None:
         found["custom.cellOptions"] = {"type": "color-text"}
-    return found | {"noValue": "–"}
+    return found | {"noValue": _UNKNOWN}
 
 
 def _unpriced(panel: Panel) -> list[Json]:
     """Whatever a panel shows beside its own figure is a number of things."""
     return [_override(query.legend, unit="none", decimals=0) for query in panel.queries[1:] if query.legend]
+
+
+def _saturated(panel: Panel) -> list[Json]:
+    """Numbers alone: among the defaults it would hold for the time as well, and every hour is beyond ten thousand."""
+    return [_override("number", by="byType", mappings=[_FROM_10_S])] if panel.saturates else []
 
 
 def _renamed(field: str, name: str) -> Json:
@@ -208,7 +233,8 @@ def _kept(pattern: str) -> Json:
 
 
 def _node_graph_frames(panel: Panel) -> list[Json]:
-    names = {"edges": "mainstat", "nodes": "mainstat", **{f"node_{arc}": f"arc__{arc}" for arc, _ in service_map.ARCS}}
+    arcs = {f"node_{arc}": f"arc__{arc}" for arc, _ in service_map.ARCS}
+    names = {"connections": "mainstat", "nodes": "mainstat", **arcs}
     return [
         {
             "id": "joinByField",

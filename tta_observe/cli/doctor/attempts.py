@@ -27,7 +27,7 @@ def begin(attempt: Callable[[], _T]) -> Future[_T]:
         else:
             future.set_result(result)
 
-    Thread(target=settle, name="tta-observe doctor", daemon=True).start()
+    Thread(target=settle, name="doctor attempt", daemon=True).start()
     return future
 
 
