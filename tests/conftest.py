@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,9 @@ from tta_observe.context import FRAME, POSITION, WORKFLOW
 # CI machines are shared: a slow example is no failure.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+
+# A shell that starts the build in the background has it ignore Ctrl-C, and every program under test with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():
