@@ -6,26 +6,53 @@ No code of unknown classes runs here: a value of such a class is replaced by a m
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import enum
 import json
-import pathlib
-import uuid
+import math
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe._guard import quietly
+from tta_observe._scalars import (
+    MARKED,
+    MAX_BYTES,
+    Scalar,
+    class_name,
+    clean_text,
+    counted,
+    finite_number,
+    is_a,
+    marker,
+    scalar,
+    whole_number,
+)
+from tta_observe._secrets import is_secret_name
+from tta_observe.semconv import REDACTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-Scalar = str | bool | int | float
+__all__ = [
+    "MARKED",
+    "MAX_BYTES",
+    "AttributeValue",
+    "Scalar",
+    "class_name",
+    "clean",
+    "clean_attributes",
+    "clean_key",
+    "clean_label",
+    "clean_pairs",
+    "clean_text",
+    "digest",
+    "finite_number",
+    "kept",
+    "marker",
+    "shown",
+    "whole_number",
+]
+
 AttributeValue = Scalar | tuple[Scalar, ...]
-
-MAX_BYTES: Final = 8 * 1024
-"""Longest string that leaves the process, in bytes of UTF-8."""
 
 MAX_ITEMS: Final = 64
 """Longest sequence or mapping; the rest is cut."""
@@ -36,21 +63,15 @@ MAX_DEPTH: Final = 4
 MAX_NESTED: Final = 256
 """Most items of one value, over all its levels."""
 
-_CUT: Final = "…[cut]"
-_INT64: Final = 2**63
+MAX_KEY_BYTES: Final = 256
+"""Longest key of an attribute, in bytes of UTF-8."""
+
+MAX_CHARACTERS: Final = 64 * 1024
+"""Most text of one value, over all its items."""
+
+_MAX_KEY_TO_DIGEST: Final = 256 * 1024
 _SEQUENCES: Final = (list, tuple, set, frozenset)
-
-
-def clean_text(text: str, limit: int = MAX_BYTES) -> str:
-    """Make *text* valid UTF-8 of at most *limit* bytes; what was cut ends in a marker."""
-    text = str.__str__(text)
-    if len(text) <= limit // 4 and text.isascii():
-        return text
-    # Cut before encoding: encoding 50 MB to keep 8 KiB would cost the caller 50 MB.
-    encoded = text[: limit + 1].encode("utf-8", "replace")
-    if len(encoded) <= limit:
-        return encoded.decode("utf-8")
-    return encoded[: limit - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+_CONTAINERS: Final = (*_SEQUENCES, dict)
 
 
 def clean(value: object) -> AttributeValue | None:
@@ -61,141 +82,183 @@ def clean(value: object) -> AttributeValue | None:
     """
     if value is None:
         return None
-    if isinstance(value, _SEQUENCES):
+    if is_a(value, _SEQUENCES):
         return _sequence(value)
-    if isinstance(value, dict):
-        return _json(value)
-    return _scalar(value)
+    return _json(value) if is_a(value, dict) else scalar(value)
 
 
 def clean_attributes(attributes: Mapping[Any, Any]) -> dict[str, AttributeValue]:
     """Clean every key and value of *attributes*; those without a value are left out."""
+    return clean_pairs(_pairs(attributes))
+
+
+def clean_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, AttributeValue]:
+    """The same for keys and values that need not be in a mapping, where a key that cannot be hashed is an error."""
     found = {}
-    for key, value in list(attributes.items())[: 2 * MAX_ITEMS]:
+    for key, value in pairs:
         cleaned = clean(value)
-        if cleaned is not None and isinstance(key, str) and key:
-            found[clean_text(key, 256)] = cleaned
+        if cleaned is not None and (name := clean_key(key)) is not None:
+            found[name] = cleaned
     return found
+
+
+def clean_key(key: object) -> str | None:
+    """*key* as the key of an attribute; None, and counted, when it is empty or no text."""
+    if is_a(key, str) and (name := clean_text(key, MAX_KEY_BYTES)):  # type: ignore[arg-type]
+        return name
+    MARKED["wrong_key"] += 1
+    return None
 
 
 def clean_label(value: object) -> str | None:
     """Turn *value* into a label value: text, or None for nothing, which leaves the label out."""
-    if value is None:
-        return None
-    return str(_scalar(value)) or None
+    return None if value is None else str(scalar(value)) or None
 
 
-def finite_number(value: object) -> float | int | None:
-    """*value* when it is a number that an instrument can take: finite, not negative, within 64 bits; else None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    number = int.__index__(value) if isinstance(value, int) else float.__float__(value)
-    return number if 0 <= number < _INT64 else None
+def kept(value: object) -> Any:
+    """
+    Make *value* safe to encode and keep its structure: bytes, mappings and nested sequences stay what they are.
+
+    For what others recorded.
+    """
+    return _kept(value, MAX_DEPTH, _Room())
 
 
-def whole_number(value: object) -> int | None:
-    """*value* as a count: a :func:`finite_number` without a fraction, else None."""
-    number = finite_number(value)
-    return int(number) if number is not None and number == int(number) else None
+def _kept(value: Any, depth: int, room: _Room) -> Any:
+    if value is None or type(value) is bool or type(value) is float:
+        return value
+    if is_a(value, bytes):
+        return bytes.__getitem__(value, slice(MAX_BYTES))
+    if not is_a(value, _CONTAINERS):
+        return room.scalar(value)
+    if not depth:
+        return counted("too_deep", value)
+    items = room.items(value)
+    if not is_a(value, dict):
+        return tuple(_kept(item, depth - 1, room) for item in items)
+    named = [(str(scalar(key)), item) for key, item in items]
+    return {key: REDACTED if is_secret_name(key) else _kept(item, depth - 1, room) for key, item in named}
 
 
-def class_name(kind: type) -> str:
-    """Name of a class as ``error.type`` wants it: qualified when it is not a builtin."""
-    name = clean_text(type.__dict__["__qualname__"].__get__(kind), 256)
-    module = type.__dict__["__module__"].__get__(kind)
-    return name if module == "builtins" or not isinstance(module, str) else f"{clean_text(module, 256)}.{name}"
+def shown(value: object) -> str:
+    """*value* for an error message: short, and without running code of its class."""
+    if is_a(value, (str, bytes)):
+        return repr(clean_text(scalar(value), 100))  # type: ignore[arg-type]
+    return str(value) if value is None else clean_text(str(clean(value)), 100)
 
 
 def digest(key: object) -> str | None:
-    """First 16 hexadecimal digits of blake2b over a cache key; None for types without one stable form."""
-    encoded = _key_bytes(key)
+    """
+    First 16 hexadecimal digits of blake2b over a cache key.
+
+    None for types without one stable form, and for keys of more than 256 KiB, which would hold up the caller.
+    """
+    encoded = _key_bytes(key, MAX_DEPTH)
     return None if encoded is None else blake2b(encoded).hexdigest()[:16]
 
 
-def _key_bytes(key: object) -> bytes | None:
-    if type(key) is str:
-        return b"s" + key.encode("utf-8", "surrogatepass")
-    if type(key) is bytes:
-        return b"b" + key
+def _key_bytes(key: object, depth: int) -> bytes | None:
+    if type(key) is tuple:
+        return _tuple_bytes(key, depth)
     if type(key) is int:
-        return b"i%x" % key
-    if type(key) is not tuple:
+        return b"i%x" % key if key.bit_length() <= _MAX_KEY_TO_DIGEST else None
+    if (type(key) is not str and type(key) is not bytes) or len(key) > _MAX_KEY_TO_DIGEST:
         return None
-    parts = [_key_bytes(part) for part in key]
+    return b"s" + key.encode("utf-8", "surrogatepass") if type(key) is str else b"b" + key  # type: ignore[operator]
+
+
+def _tuple_bytes(key: tuple[object, ...], depth: int) -> bytes | None:
+    if not depth or len(key) > MAX_ITEMS:
+        return None
+    parts = [_key_bytes(part, depth - 1) for part in key]
+    if None in parts or sum(len(part) for part in parts if part) > _MAX_KEY_TO_DIGEST:
+        return None
     # Lengths in front, or ("a", "bc") and ("ab", "c") would share a digest.
-    return b"t" + b"".join(b"%d:%b" % (len(part), part) for part in parts if part) if None not in parts else None
-
-
-def _scalar(value: object) -> Scalar:
-    if isinstance(value, enum.Enum):
-        value = object.__getattribute__(value, "_value_")
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, int):
-        number = int.__index__(value)
-        return number if -_INT64 <= number < _INT64 else _big(number)
-    if isinstance(value, float):
-        return float.__float__(value)
-    return _as_text(value)
-
-
-def _big(number: int) -> str:
-    return f"{number:#x}"[:MAX_ITEMS]
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, (bytes, bytearray)):
-        return clean_text(bytes(value[:MAX_BYTES]).decode("utf-8", "replace"))
-    if type(value) in _WRITTEN_OUT or isinstance(value, pathlib.PurePath):
-        text = quietly(str, value)
-        return clean_text(text) if isinstance(text, str) else marker(value)
-    return marker(value)
-
-
-_WRITTEN_OUT: Final = frozenset(
-    {datetime.datetime, datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, complex}
-)
-
-
-def marker(value: object) -> str:
-    """What stands for a value that has no safe text."""
-    return f"<{class_name(type(value))}>"
+    return b"t" + b"".join(b"%d:%b" % (len(part), part) for part in parts if part)
 
 
 def _sequence(values: Any) -> tuple[Scalar, ...]:
-    items = [_item(value) for value in islice(_own_items(values), MAX_ITEMS)]
+    room = _Room()
+    items = [_item(value, room) for value in room.items(values)]
     kinds = {type(item) for item in items}
     if len(kinds) <= 1:
         return tuple(items)
     return tuple(item if isinstance(item, str) else repr(item) for item in items)
 
 
-def _item(value: object) -> Scalar:
-    if isinstance(value, (*_SEQUENCES, dict)):
-        return _json(value)
-    return "None" if value is None else _scalar(value)
+def _item(value: object, room: _Room) -> Scalar:
+    if is_a(value, _CONTAINERS):
+        return _json(value, room)
+    return "None" if value is None else room.scalar(value)
 
 
 def _own_items(values: Any) -> Iterator[Any]:
     # The builtin's own iterator, not one that a subclass brings along.
-    base = next(kind for kind in (*_SEQUENCES, dict) if isinstance(values, kind))
-    return dict.items(values).__iter__() if base is dict else base.__iter__(values)
+    base: Any = next(kind for kind in _CONTAINERS if is_a(values, kind))
+    if base.__len__(values) > MAX_ITEMS:
+        MARKED["too_many_items"] += 1
+    items = iter(dict.items(values)) if base is dict else base.__iter__(values)
+    return islice(_while_unchanged(items), MAX_ITEMS)
 
 
-def _json(value: object) -> str:
-    budget = iter(range(MAX_NESTED))  # shared by all levels: 64 items in each of 4 levels would be 16 million
-    return clean_text(json.dumps(_plain(value, MAX_DEPTH, budget), ensure_ascii=False))
+def _while_unchanged(items: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from items
+    except RuntimeError:  # another thread puts something in: what was read is what was there
+        return
 
 
-def _plain(value: object, depth: int, budget: Iterator[int]) -> object:
+def _pairs(attributes: object) -> Iterable[tuple[Any, Any]]:
+    """Keys and values of what the caller says is a mapping; its ``items()`` is all of its code that runs."""
+    if is_a(attributes, dict):
+        return islice(dict.items(attributes), 2 * MAX_ITEMS)  # type: ignore[arg-type]
+    found = quietly(_foreign_pairs, attributes)
+    if found is None:
+        counted("unknown_type", attributes)
+    return found or ()
+
+
+def _foreign_pairs(attributes: Any) -> list[tuple[Any, Any]]:
+    return [(key, value) for key, value in islice(attributes.items(), 2 * MAX_ITEMS)]
+
+
+class _Room:
+    """What one value may still take, over all its levels: 64 items in each of 4 levels would be 16 million."""
+
+    def __init__(self, characters: int = MAX_CHARACTERS) -> None:
+        self._items = MAX_NESTED
+        self._characters = characters
+
+    def items(self, values: Any) -> list[Any]:
+        found = []
+        for item in _own_items(values):
+            if self._items <= 0 or self._characters <= 0:
+                MARKED["too_many_items"] += 1
+                break
+            self._items -= 1
+            found.append(item)
+        return found
+
+    def scalar(self, value: object) -> Scalar:
+        found = scalar(value) if self._characters > 0 else counted("too_many_items", value)
+        self._characters -= len(found) if isinstance(found, str) else 8
+        return found
+
+
+def _json(value: object, room: _Room | None = None) -> str:
+    plain = _plain(value, MAX_DEPTH, room or _Room(MAX_BYTES))
+    return clean_text(json.dumps(plain, ensure_ascii=False))
+
+
+def _plain(value: object, depth: int, room: _Room) -> object:
     """*value* as JSON types, at most *depth* levels deep."""
-    if not isinstance(value, (*_SEQUENCES, dict)):
-        return None if value is None else _scalar(value)
+    if not is_a(value, _CONTAINERS):
+        found = None if value is None else room.scalar(value)
+        return str(found) if isinstance(found, float) and not math.isfinite(found) else found
     if not depth:
-        return marker(value)
-    items = [item for _, item in zip(budget, islice(_own_items(value), MAX_ITEMS), strict=False)]
-    if isinstance(value, dict):
-        return {str(_scalar(key)): _plain(item, depth - 1, budget) for key, item in items}
-    return [_plain(item, depth - 1, budget) for item in items]
+        return counted("too_deep", value)
+    items = room.items(value)
+    if not is_a(value, dict):
+        return [_plain(item, depth - 1, room) for item in items]
+    named = [(str(scalar(key)), item) for key, item in items]
+    return {key: REDACTED if is_secret_name(key) else _plain(item, depth - 1, room) for key, item in named}

@@ -238,6 +238,9 @@ PROCESS_PID: Final = "process.pid"
 
 # Well-known values.
 
+REDACTED: Final = "[redacted]"
+"""Stands in every value that leaves the process for a secret that was in it."""
+
 OTHER: Final = "other"
 """Stands for every label value past the limit."""
 
