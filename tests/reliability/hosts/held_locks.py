@@ -1,0 +1,95 @@
+"""
+Forks while another thread holds one lock of the telemetry, for every lock that can be found.
+
+A child that records, flushes and ends within four seconds is well. The locks are found by walking through all
+objects of this library, of OpenTelemetry's SDK and of logging, so that none is forgotten when the code changes.
+"""
+
+import gc
+import os
+import signal
+import threading
+import time
+
+from subject import SUBJECT, say
+
+import tta_observe
+
+SUBJECT.configure(label_limit=50)
+LOCK, RLOCK = type(threading.Lock()), type(threading.RLock())
+
+
+@tta_observe.traced_primitive
+def work():
+    tta_observe.record_cache_operation(hit=True, name="c")
+    tta_observe.record_llm_usage(provider="p", model="m", prompt_tokens=1, completion_tokens=1)
+
+
+def everything():
+    with tta_observe.workflow("chat"):
+        work()
+
+
+def locks():
+    """Every lock that an object of the telemetry holds: (whose attribute, lock)."""
+    found = {}
+    for thing in gc.get_objects():
+        module = type(thing).__module__ or ""
+        if not module.startswith(("tta_observe", "opentelemetry")) or isinstance(thing, type):
+            continue
+        for name, value in _attributes(thing):
+            inner = getattr(value, "_lock", value) if isinstance(value, threading.Condition) else value
+            if isinstance(inner, (LOCK, RLOCK)):
+                found.setdefault(id(inner), (f"{module}.{type(thing).__qualname__}.{name}", inner))
+    return list(found.values())
+
+
+def _attributes(thing):
+    held = dict(getattr(thing, "__dict__", None) or {})
+    for kind in type(thing).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if isinstance(name, str) and hasattr(thing, name):
+                held[name] = getattr(thing, name)
+    return list(held.items())
+
+
+def hold(lock, held, release):
+    with lock:
+        held.set()
+        release.wait(30)
+
+
+def child_is_well(lock):
+    held, release = threading.Event(), threading.Event()
+    holder = threading.Thread(target=hold, args=(lock, held, release), daemon=True)
+    holder.start()
+    if not held.wait(2):  # somebody waits in it for good: it cannot be held at a fork
+        release.set()
+        return True
+    pid = os.fork()
+    if not pid:
+        everything()
+        tta_observe.flush(1.0)
+        os._exit(0)
+    release.set()
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status == 0
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return False
+
+
+everything()
+SUBJECT.flush(2.0)
+everything()
+candidates = locks()
+by_name = {}
+for name, lock in candidates:
+    by_name.setdefault(name, lock)  # one of a kind
+hung = [name for name, lock in by_name.items() if not child_is_well(lock)]
+say(hung=hung, locks=len(by_name), names=sorted(by_name))
+os._exit(0)

@@ -1,0 +1,48 @@
+"""Times configure() and calls while every look-up and connection takes five seconds: ``setup_slow.py KEYWORDS``."""
+
+import json
+import socket
+import sys
+import time
+
+from subject import at, say
+
+import tta_observe
+
+keywords = json.loads(sys.argv[1])
+import tta_observe._configure  # noqa: E402 - what is imported is not measured
+import tta_observe._pipeline.otlp  # noqa: E402
+import tta_observe.local.exporters  # noqa: E402
+
+
+def slowly(real):
+    def wait(*args, **kwargs):
+        time.sleep(5)
+        return real(*args, **kwargs)
+
+    return wait
+
+
+socket.getaddrinfo = slowly(socket.getaddrinfo)
+socket.gethostbyname = slowly(socket.gethostbyname)
+socket.getfqdn = slowly(socket.getfqdn)
+socket.create_connection = slowly(socket.create_connection)
+socket.socket.connect = slowly(socket.socket.connect)
+
+
+@tta_observe.traced_primitive
+def work():
+    pass
+
+
+begun = time.perf_counter()
+tta_observe.configure(**keywords)
+setup_s = time.perf_counter() - begun
+times = []
+for number in range(5000):
+    begun = time.perf_counter()
+    work()
+    times.append(time.perf_counter() - begun)
+    if not number % 100:
+        time.sleep(0.02)
+say(setup_ms=setup_s * 1000, p99_ms=at(times, 0.99) * 1000, first_ms=times[0] * 1000)

@@ -1,0 +1,29 @@
+"""Other libraries, each in an environment of its own below ``.venvs``; run by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from environments import environment
+
+PEERS = {
+    "stock": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc"),
+    "logfire": ("logfire",),
+    "traceloop": ("traceloop-sdk",),
+}
+"""Name here: what is installed. The first one's version is named in the table."""
+
+
+def prepared(subject):
+    """The interpreter that *subject* is installed for."""
+    return environment(f"peer-{subject}", sys.executable, *PEERS[subject], package=False)
+
+
+def title(subject, python):
+    """Which version of what was measured, and when."""
+    package = PEERS[subject][0] if subject != "ours" else "tta-observe"
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    version = subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip()
+    return f"{package} {version}, Python {sys.version.split()[0]}, {datetime.now(UTC):%Y-%m-%d}"

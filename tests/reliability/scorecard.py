@@ -1,0 +1,155 @@
+"""The rows of the scorecard, how they are run, and the table that they make."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from findings import Findings
+
+ROWS = {}
+"""By name, in the order of the table once all checks are imported."""
+
+WIDTHS = (4, 44, 34)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: what is checked, and the bar in words."""
+
+    name: str
+    what: str
+    bar: str
+    check: object
+    timed: bool
+    peers: bool
+    remark: str
+
+    @property
+    def number(self):
+        return int(self.name[1:])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a row came to, over all rounds: the worst counts."""
+
+    row: Row
+    findings: Findings
+    seconds: float
+
+
+def row(name, what, bar, *, timed=False, peers=False, remark=""):
+    """
+    Make a function from a Bench to Findings a row.
+
+    *timed*: it measures time, so it runs alone and once more when it fails. *peers*: other libraries can be put
+    through it too.
+    """
+
+    def enter(check):
+        ROWS[name] = Row(name, what, bar, check, timed, peers, remark)
+        return check
+
+    return enter
+
+
+def run_rows(bench, names, rounds=1, say=print):
+    """Run the rows called *names*: those that measure no time two at a time, then the others alone."""
+    chosen = sorted((ROWS[name] for name in names), key=lambda chosen_row: chosen_row.number)
+    results = {}
+    for number in range(rounds):
+        calm = [r for r in chosen if not r.timed]
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda r, number=number: _announced(bench, r, number, say), calm))
+        done += [_announced(bench, r, number, say) for r in chosen if r.timed]
+        for result in done:
+            before = results.get(result.row.name)
+            results[result.row.name] = result if before is None else _worse(before, result)
+    return [results[r.name] for r in chosen]
+
+
+def _announced(bench, chosen, number, say):
+    result = _run(bench, chosen, number)
+    if chosen.timed and not result.findings.passed:  # machines are shared: what took too long once gets one more try
+        again = _run(bench, chosen, number)
+        say(f"  {chosen.name} failed once: {result.findings.figure}", flush=True)
+        result = again
+    word = "passed" if result.findings.passed else "FAILED"
+    say(f"{chosen.name:>4} {word} in {result.seconds:.0f} s: {result.findings.figure}", flush=True)
+    return result
+
+
+def _run(bench, chosen, number):
+    directory = Path(tempfile.mkdtemp(prefix=f"{chosen.name}-", dir=bench.directory))
+    begun = time.monotonic()
+    try:
+        findings = chosen.check(replace(bench, directory=directory, seed=bench.seed + number))
+    except Exception as error:  # noqa: BLE001 - a check that breaks fails its row, and no other
+        findings = Findings()
+        findings.same("the check itself", "no error", f"{type(error).__name__}: {error}")
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return Result(chosen, findings, time.monotonic() - begun)
+
+
+def _worse(one, other):
+    worst = max(one, other, key=lambda result: result.findings.load)
+    return replace(worst, seconds=one.seconds + other.seconds)
+
+
+def table(results, postponed=()):
+    """The scorecard as text: one row a check, its bar and our figure beside each other."""
+    lines = [_line("#", "check", "bar", "figure"), _line(*("-" * width for width in WIDTHS), "-" * 40)]
+    lines += [_row_text(result) for result in results]
+    lines += [_line(name, what, bar, "with the page") for name, what, bar in postponed]
+    remarks = [f"{r.row.name}: {remark}" for r in results for remark in _remarks(r)]
+    failed = [r.row.name for r in results if not r.findings.passed]
+    passed = len(results) - len(failed)
+    end = f"{passed} of {len(results)} rows at or under their bar" + (
+        f"; over it: {' '.join(failed)}" if failed else ""
+    )
+    return "\n".join([*lines, "", *remarks, *([""] if remarks else []), end])
+
+
+def _remarks(result):
+    return [*([result.row.remark] if result.row.remark else []), *result.findings.remarks]
+
+
+def _row_text(result):
+    word = "pass" if result.findings.passed else "FAIL"
+    return _line(result.row.name, result.row.what, result.row.bar, f"{word}: {result.findings.figure}")
+
+
+def _line(name, what, bar, figure):
+    columns = [[name], textwrap.wrap(what, WIDTHS[1]), textwrap.wrap(bar, WIDTHS[2]), textwrap.wrap(figure, 70)]
+    height = max(map(len, columns))
+    padded = [column + [""] * (height - len(column)) for column in columns]
+    rows = zip(*padded, strict=True)
+    widths = (*WIDTHS, 0)
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in rows)
+
+
+def as_json(results, bench):
+    """The same for programs, so that a change of a figure is a difference between two files."""
+    rows = {
+        result.row.name: {
+            "passed": result.findings.passed,
+            "figure": result.findings.figure,
+            "numbers": result.findings.numbers,
+            "seconds": round(result.seconds, 1),
+        }
+        for result in results
+    }
+    machine = {"cpus": os.cpu_count(), "python": sys.version.split()[0], "subject": bench.subject}
+    return json.dumps({"machine": machine, "rows": rows}, indent=2, default=repr) + "\n"
