@@ -7,16 +7,18 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from tta_observe import _guard, _telemetry
 from tta_observe._settings import Settings, resolve
+from tta_observe._signals import flush_before_sigterm
+from tta_observe._values import forget_marked, marked
 from tta_observe.errors import ConfigurationError, unknown_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tta_observe._pipeline import LaneStats, Pipeline
@@ -43,6 +45,8 @@ class Stats:
     """Values that were no numbers an instrument can take, by instrument."""
     internal_errors: Mapping[str, int]
     """Failures of the telemetry that were kept from the host application, by place."""
+    marked: Mapping[str, int] = field(default_factory=dict)
+    """Values that were cut, or replaced by a marker, by reason: too long, of an unknown class, a secret, and so on."""
 
 
 class Telemetry:
@@ -120,6 +124,7 @@ class Telemetry:
             overflows=dict(self._slot.bounds.overflows) if self._slot is not None else {},
             rejected={name: recorder.rejected for name, recorder in recorders.items() if recorder.rejected},
             internal_errors=dict(_guard.STATE.errors),
+            marked=marked(),
         )
 
 
@@ -149,8 +154,10 @@ def configure(
     store: str | Path | None = None,
     label_limit: int = 200,
     error_detail: str = "message",
+    redact: Callable[[str, Any], Any] | None = None,
     prices: Mapping[str, Price] | None = None,
     resource_attributes: Mapping[str, Any] | None = None,
+    flush_on_sigterm: bool = False,
     tracer_provider: Any = None,
     meter_provider: Any = None,
     **unknown: Never,
@@ -180,8 +187,13 @@ def configure(
         store: file of the local store.
         label_limit: different values of one label before further ones become ``other``.
         error_detail: what is told of a failure: ``type``, ``message`` (1 KiB of it and the stack trace) or ``full``.
+        redact: called as ``redact(key, value)`` for what is about to leave, after our own search for secrets; returns
+            what to send, or None to leave it out. Runs in the thread that sends; what it raises drops the value. Names
+            of spans and events and the text of a status come as ``span.name``, ``event.name``, ``status.description``.
         prices: USD per million tokens, by model or ``provider/model``.
         resource_attributes: more about this process.
+        flush_on_sigterm: deliver, for 2 s at most, before SIGTERM ends the process; then the handler that was there
+            before, or the signal itself, has its way. In the main thread only.
         tracer_provider: used as it is, instead of the application's global one.
         meter_provider: likewise.
 
@@ -223,7 +235,7 @@ def shutdown(timeout_s: float = 2.0) -> bool:
 def stats() -> Stats:
     """What is known of the telemetry of this process so far."""
     telemetry = _STATE.telemetry
-    return telemetry.stats() if telemetry is not None else Stats(False, (), {}, {}, dict(_guard.STATE.errors))  # noqa: FBT003
+    return telemetry.stats() if telemetry is not None else Stats(False, (), {}, {}, dict(_guard.STATE.errors), marked())  # noqa: FBT003
 
 
 def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Telemetry:
@@ -238,6 +250,8 @@ def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Tele
     for problem in problems:
         _guard.warn_once(f"environment:{problem}", "%s", problem)
     telemetry = _STATE.telemetry = _made(decided)
+    if decided[0].flush_on_sigterm and not decided[0].disabled:
+        flush_before_sigterm(flush)
     if not _STATE.exit_hook:
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
@@ -281,6 +295,7 @@ def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:
 
 def _after_fork() -> None:
     _STATE.lock, _STATE.stopping = threading.RLock(), set()
+    forget_marked()
     if _STATE.telemetry is not None:
         _STATE.telemetry.renew()
 

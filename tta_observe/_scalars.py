@@ -96,6 +96,16 @@ def class_name(kind: type) -> str:
     return name if not is_a(module, str) or module == "builtins" else f"{clean_text(module, 256)}.{name}"
 
 
+def marked() -> dict[str, int]:
+    """How many values were cut or replaced in this process, by reason; those that happened."""
+    return {reason: count for reason, count in MARKED.items() if count}
+
+
+def forget_marked() -> None:
+    """Begin to count anew, in a process that was forked."""
+    MARKED.update(dict.fromkeys(MARKED, 0))
+
+
 def marker(value: object) -> str:
     """What stands for a value that has no safe text."""
     return f"<{class_name(type(value))}>"

@@ -83,7 +83,7 @@ _HEADER: Final = rf"(?P<keep>(?:cookie|authorization){_SEPARATED})(?:{_QUOTED}|[
 _NAMED: Final = (
     r"(?P<keep>(?:pass(?:word|wd|phrase)|\bpwd|secret(?:[ _-]?(?:access[ _-]?)?key)?|credentials?"
     rf"|(?:api|access|account|auth|private|signing|encryption|master)[ _-]?key){_SEPARATED})"
-    rf"(?:{_QUOTED}|[^\s\"',;&)}}\]]++)"
+    rf"(?:{_QUOTED}|[^\s\"',;&)}}]++)"
 )
 # A dozen characters at least: "unexpected token: name" is a parser's complaint.
 _TOKEN: Final = rf"(?P<keep>token{_SEPARATED}\\{{0,3}}[\"']?)[\w.~+/=-]{{12,}}+"

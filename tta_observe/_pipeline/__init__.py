@@ -23,6 +23,8 @@ from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
 from tta_observe._pipeline.intake import LaneStats
 from tta_observe._pipeline.lane import Lane
+from tta_observe._pipeline.outgoing import Outgoing
+from tta_observe._redact import Redactor
 from tta_observe._values import clean_attributes
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ def _endpoint(settings: Settings) -> Outlet:
 
 def _lane(settings: Settings, name: ExporterName, signals: list[Signal]) -> Lane:
     return Lane(
-        _exporter(settings, name, signals),
+        Outgoing(_exporter(settings, name, signals), Redactor(settings.redact)),
         span_interval_s=settings.span_interval_s,
         metric_interval_s=settings.metric_interval_s[name],
         scope=semconv.SCOPE,

@@ -7,7 +7,7 @@ default is used. No message repeats a header or what else may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -82,6 +82,8 @@ class Settings(BaseModel):
     store: Path | None
     label_limit: int
     error_detail: str
+    redact: Callable[[str, Any], Any] | None
+    flush_on_sigterm: bool
     prices: Mapping[str, Price]
     resource_attributes: Mapping[str, Any]
 
@@ -112,6 +114,8 @@ def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Se
         store=given.store or reader.parsed("TTA_OBSERVE_STORE", path_of, "a path, e.g. telemetry.db"),
         label_limit=given.label_limit,
         error_detail=given.error_detail,
+        redact=given.redact,
+        flush_on_sigterm=given.flush_on_sigterm,
         prices=checked_prices(given.prices or {}),
         resource_attributes=dict(given.resource_attributes or {}),
     )

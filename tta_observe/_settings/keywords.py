@@ -18,6 +18,7 @@ from tta_observe._settings.parts import (
     sendable,
     shown,
 )
+from tta_observe._values import shown as display
 from tta_observe.errors import ConfigurationError, unknown_option
 from tta_observe.pricing import Price
 
@@ -47,6 +48,12 @@ def _headers(value: object) -> object:
     return value
 
 
+def _redact(value: object) -> object:
+    if value is not None and not callable(value):
+        raise ValueError("cannot be called. Write redact=mask with def mask(key, value), which returns what to send")
+    return value
+
+
 class Keywords(BaseModel):
     """The keyword arguments of ``configure()`` that are plain values, as given."""
 
@@ -64,6 +71,8 @@ class Keywords(BaseModel):
     store: Annotated[Path | None, BeforeValidator(_store)] = None
     label_limit: PositiveInt = 200
     error_detail: Literal["type", "message", "full"] = "message"
+    redact: Annotated[Any, BeforeValidator(_redact)] = None
+    flush_on_sigterm: bool = False
     prices: dict[str, Any] | None = None
     resource_attributes: dict[str, Any] | None = None
 
@@ -80,6 +89,7 @@ _HINTS: Final = {
     "store": "Write a path, e.g. store='telemetry.db'.",
     "label_limit": "Write a positive whole number, e.g. label_limit=200.",
     "error_detail": "Write 'type', 'message' or 'full'.",
+    "flush_on_sigterm": "Write flush_on_sigterm=True or flush_on_sigterm=False.",
     "prices": "Write prices={'my-model': Price(input=2.5, output=10)}.",
     "resource_attributes": "Write resource_attributes={'service.namespace': 'shop'}.",
 }
@@ -124,10 +134,10 @@ def _explained(error: ValidationError) -> ConfigurationError:
 
 
 def _told(name: str, value: object) -> str:
-    """*value* as far as it is no secret."""
+    """*value* as far as it is no secret, without running code of its class."""
     if name == "headers":
         return "..."
-    return repr(shown(value) if name == "endpoint" and isinstance(value, str) else value)
+    return display(shown(value) if name == "endpoint" and isinstance(value, str) else value)
 
 
 def checked_prices(prices: Mapping[str, Any]) -> dict[str, Price]:

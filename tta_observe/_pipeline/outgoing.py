@@ -1,0 +1,172 @@
+"""
+The last look at what leaves: every span and resource is cleaned and redacted before an exporter encodes it.
+
+Spans of other libraries pass here too. One value that cannot be encoded costs itself, not its span, nor the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+
+from tta_observe._export import Batch, Exporter
+from tta_observe._guard import swallow
+from tta_observe._values import MARKED, clean, clean_text
+from tta_observe.semconv import REDACTED
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    from tta_observe._redact import Redactor
+
+_MAX_NS: Final = 2**63 - 1
+_MAX_RESOURCES: Final = 64
+
+
+class Outgoing:
+    """An exporter that is given clean batches only."""
+
+    def __init__(self, exporter: Exporter, redactor: Redactor) -> None:
+        self._exporter = exporter
+        self._redactor = redactor
+        self._resources: dict[int, tuple[Resource, Resource]] = {}
+        self._last: dict[int, tuple[ReadableSpan, ReadableSpan]] = {}
+        self.name = exporter.name
+        self.target = exporter.target
+        self.dropped = exporter.dropped
+        """Spans that could not be encoded so far."""
+
+    def encode(self, batch: Batch) -> Any:
+        """Clean *batch* and have it encoded."""
+        # A batch that failed comes again, or in halves: it is not searched again.
+        self._last = {id(span): self._last.get(id(span)) or (span, self._span(span)) for span in batch.spans}
+        safe = Batch([safe for _, safe in self._last.values()], self._metrics(batch.metrics))
+        try:
+            return self._exporter.encode(safe)
+        finally:
+            self.dropped = self._exporter.dropped
+
+    def send(self, encoded: Any, timeout_s: float) -> None:
+        """Send what :meth:`encode` made."""
+        self._exporter.send(encoded, timeout_s)
+
+    def close(self) -> None:
+        """Close the exporter."""
+        self._exporter.close()
+
+    def _span(self, span: ReadableSpan) -> ReadableSpan:
+        try:
+            return _safe_span(span, self._redactor, self._resource(span.resource))
+        except Exception as error:  # noqa: BLE001 - what is in a span of others may be anything
+            MARKED["redact_failed"] += 1
+            swallow("Outgoing", error)
+            return ReadableSpan(
+                REDACTED, span.context, span.parent, self._resource(span.resource), start_time=0, end_time=0
+            )
+
+    def _resource(self, resource: Resource) -> Resource:
+        known = self._resources.get(id(resource))
+        if known is None:
+            given = resource.attributes
+            attributes = self._redactor.attributes(given)
+            safe = resource if attributes is given else Resource(dict(attributes or {}), resource.schema_url)
+            if len(self._resources) >= _MAX_RESOURCES:
+                self._resources.clear()
+            known = self._resources[id(resource)] = resource, safe
+        return known[1]
+
+    def _metrics(self, data: MetricsData | None) -> MetricsData | None:
+        if data is None:
+            return None
+        found = [replace(of, resource=self._resource(of.resource)) for of in data.resource_metrics]
+        return replace(data, resource_metrics=found)
+
+
+def _safe_span(span: ReadableSpan, redactor: Redactor, resource: Resource) -> ReadableSpan:
+    """*span* itself when it may leave as it is, else a copy that may."""
+    given, events, links = span.attributes, span.events, span.links
+    start_ns = _nanoseconds(span.start_time, 0)
+    before = (span.name, given, *events, *links, span.status, span.start_time, span.end_time)
+    name, attributes = redactor.text("span.name", span.name), redactor.attributes(given)
+    safe_events = [_safe_event(event, redactor, start_ns) for event in events]
+    safe_links = [_safe_link(link, redactor) for link in links]
+    status = _safe_status(span.status, redactor)
+    end_ns = max(start_ns, _nanoseconds(span.end_time, start_ns))
+    scope = _safe_scope(span.instrumentation_scope)
+    after = (name, attributes, *safe_events, *safe_links, status, start_ns, end_ns)
+    unchanged = all(one is other for one, other in zip(before, after, strict=True))
+    if unchanged and resource is span.resource and scope is span.instrumentation_scope:
+        return span
+    return _Copy(
+        span,
+        name=name,
+        context=span.context,
+        parent=span.parent,
+        resource=resource,
+        attributes=attributes,
+        events=safe_events,
+        links=safe_links,
+        kind=span.kind if type(span.kind) is SpanKind else SpanKind.INTERNAL,
+        status=status,
+        start_time=start_ns,
+        end_time=end_ns,
+        instrumentation_scope=scope,
+    )
+
+
+class _Copy(ReadableSpan):
+    """A span with other values; what its limits had left out before is still told."""
+
+    def __init__(self, span: ReadableSpan, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._left_out = span.dropped_attributes, span.dropped_events, span.dropped_links
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._left_out[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._left_out[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._left_out[2]
+
+
+def _safe_event(event: Event, redactor: Redactor, start_ns: int) -> Event:
+    given = event.attributes
+    name, attributes = redactor.text("event.name", event.name), redactor.attributes(given)
+    time_ns = _nanoseconds(event.timestamp, start_ns)
+    if name is event.name and attributes is given and time_ns is event.timestamp:
+        return event
+    return Event(name, attributes, time_ns)
+
+
+def _safe_link(link: Link, redactor: Redactor) -> Link:
+    given = link.attributes
+    attributes = redactor.attributes(given)
+    return link if attributes is given else Link(link.context, attributes)
+
+
+def _safe_status(status: Status, redactor: Redactor) -> Status:
+    if status.description is None:
+        return status
+    text = redactor.text("status.description", status.description)
+    return status if text is status.description else Status(StatusCode.ERROR, text)
+
+
+def _safe_scope(scope: InstrumentationScope | None) -> InstrumentationScope | None:
+    if scope is None or (type(scope.name) is str and type(scope.version) in (str, type(None)) and not scope.attributes):
+        return scope
+    return InstrumentationScope(clean_text(str(clean(scope.name))), str(clean(scope.version)))
+
+
+def _nanoseconds(time_ns: Any, otherwise: int) -> int:
+    """*time_ns* when both the wire and the store have a form for it."""
+    return time_ns if type(time_ns) is int and 0 <= time_ns <= _MAX_NS else otherwise
