@@ -1,6 +1,8 @@
 """Failures of the telemetry stay in the telemetry."""
 
 import logging
+import os
+import threading
 
 import pytest
 
@@ -72,3 +74,28 @@ def test_remembered_warnings_are_bounded(caplog):
         _guard.warn_once(f"k{i}", "%s", i)
 
     assert 1000 == len(_guard.STATE.said) == len(caplog.records)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_lock_held_by_another_thread_at_a_fork_does_not_hang_the_child():
+    """
+    The thread that would let go of it does not exist in the child, whose first warning would never return.
+    """
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with _guard.STATE.lock:
+            held.set()
+            release.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _guard.STATE.lock.acquire(timeout=2) else 1)
+    _, status = os.waitpid(child, 0)
+    release.set()
+    holder.join()
+
+    assert 0 == status

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
@@ -24,14 +25,30 @@ _MOST_WARNINGS: Final = 1000
 """Warnings that differ are remembered up to here; past it nothing new is said, so that the set stays small."""
 
 
-class _Guard:
+class SharedLock:
+    """
+    Has a reentrant lock as ``lock``, and a new one in a forked process, where whoever held it does not exist.
+
+    For what lives as long as the process: it is told of forks for ever.
+    """
+
+    def __init__(self) -> None:
+        self._renew_lock()
+        if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self.lock = threading.RLock()
+
+
+class _Guard(SharedLock):
     """What went wrong so far in this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.reraise = False
         self.errors: Counter[str] = Counter()
         self.said: set[str] = set()
-        self.lock = threading.Lock()
 
 
 STATE: Final = _Guard()

@@ -164,13 +164,13 @@ class Later:
 _Installed = Slot | _Disabled | Later
 
 
-class _State:
+class _State(_guard.SharedLock):
     def __init__(self) -> None:
+        super().__init__()
         self.installed: _Installed | None = None
         self.captured: Slot | None = None
         self.ambient: tuple[Any, Any, Slot] | None = None
         self.making = False
-        self.lock = threading.RLock()
 
 
 _STATE: Final = _State()

@@ -8,6 +8,7 @@ objects of this library, of OpenTelemetry's SDK and of logging, so that none is 
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -16,6 +17,7 @@ from subject import SUBJECT, say
 import tta_observe
 
 SUBJECT.configure(label_limit=50)
+OURS = ("tta_observe", "opentelemetry")
 LOCK, RLOCK = type(threading.Lock()), type(threading.RLock())
 
 
@@ -31,17 +33,27 @@ def everything():
 
 
 def locks():
-    """Every lock that an object of the telemetry holds: (whose attribute, lock)."""
+    """Every lock that an object or module of the telemetry holds, one of a kind: where it is, and the lock."""
     found = {}
+    for where, name, value in [*_of_objects(), *_of_modules()]:
+        inner = getattr(value, "_lock", value) if isinstance(value, threading.Condition) else value
+        if isinstance(inner, (LOCK, RLOCK)):
+            found.setdefault(f"{where}.{name}", inner)
+    return found
+
+
+def _of_objects():
     for thing in gc.get_objects():
-        module = type(thing).__module__ or ""
-        if not module.startswith(("tta_observe", "opentelemetry")) or isinstance(thing, type):
-            continue
-        for name, value in _attributes(thing):
-            inner = getattr(value, "_lock", value) if isinstance(value, threading.Condition) else value
-            if isinstance(inner, (LOCK, RLOCK)):
-                found.setdefault(id(inner), (f"{module}.{type(thing).__qualname__}.{name}", inner))
-    return list(found.values())
+        module = type(thing).__dict__.get("__module__", "")
+        if isinstance(module, str) and module.startswith(OURS) and not isinstance(thing, type):
+            for name, value in _attributes(thing):
+                yield f"{module}.{type(thing).__qualname__}", name, value
+
+
+def _of_modules():
+    for module in [module for module in sys.modules if module.startswith(OURS)]:
+        for name, value in vars(sys.modules[module]).items():
+            yield module, name, value
 
 
 def _attributes(thing):
@@ -86,10 +98,9 @@ def child_is_well(lock):
 everything()
 SUBJECT.flush(2.0)
 everything()
-candidates = locks()
-by_name = {}
-for name, lock in candidates:
-    by_name.setdefault(name, lock)  # one of a kind
-hung = [name for name, lock in by_name.items() if not child_is_well(lock)]
+with tta_observe.workflow("open"), SUBJECT.tracer().start_as_current_span("open"):
+    everything()
+    by_name = locks()
+    hung = [name for name, lock in by_name.items() if not child_is_well(lock)]
 say(hung=hung, locks=len(by_name), names=sorted(by_name))
 os._exit(0)
