@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from tta_observe._values import clean_attributes, clean_text
+from tta_observe._values import clean_attributes, clean_text, shown
 from tta_observe.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ def identifier(what: str, value: object) -> str:
     Raises:
         ConfigurationError: it does not match ``[a-z][a-z0-9_]*``.
     """
-    if isinstance(value, str) and _IDENTIFIER.fullmatch(value):
-        return value
-    proposal = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") if isinstance(value, str) else ""
+    given = _text(value)
+    if _IDENTIFIER.fullmatch(given):
+        return given
+    proposal = re.sub(r"[^a-z0-9]+", "_", given.lower()).strip("_")
     proposal = proposal if _IDENTIFIER.fullmatch(proposal) else "function"
     raise ConfigurationError(
-        f"{what}={value!r} is no identifier: small letters, digits and underscores, a letter first. "
+        f"{what}={shown(value)} is no identifier: small letters, digits and underscores, a letter first. "
         f"Write {what}={proposal!r}."
     )
 
@@ -40,9 +41,12 @@ def text(what: str, value: object) -> str:
     Raises:
         ConfigurationError: it is not a string, or empty.
     """
-    if isinstance(value, str) and value.strip():
-        return clean_text(value)
-    raise ConfigurationError(f"{what} must be a string that says something, not {value!r}. Write e.g. {what}='review'.")
+    given = _text(value)
+    if given.strip():
+        return given
+    raise ConfigurationError(
+        f"{what} must be a string that says something, not {shown(value)}. Write e.g. {what}='review'."
+    )
 
 
 def one_of(what: str, value: object, known: Iterable[str]) -> str:
@@ -53,9 +57,10 @@ def one_of(what: str, value: object, known: Iterable[str]) -> str:
         ConfigurationError: it is not.
     """
     options = tuple(known)
-    if isinstance(value, str) and value in options:
-        return value
-    raise ConfigurationError(f"{what}={value!r} is not known. Write one of: {', '.join(options)}.")
+    given = _text(value)
+    if given in options:
+        return given
+    raise ConfigurationError(f"{what}={shown(value)} is not known. Write one of: {', '.join(options)}.")
 
 
 def attributes(value: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
@@ -67,6 +72,10 @@ def attributes(value: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     """
     if value is None:
         return {}
-    if not hasattr(value, "items"):
-        raise ConfigurationError(f"attributes={value!r} is no mapping. Write attributes={{'team': 'search'}}.")
+    if not hasattr(type(value), "items"):
+        raise ConfigurationError(f"attributes={shown(value)} is no mapping. Write attributes={{'team': 'search'}}.")
     return clean_attributes(value)
+
+
+def _text(value: object) -> str:
+    return clean_text(cast("str", value)) if issubclass(type(value), str) else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tta_observe import semconv
 from tta_observe._guard import warn_once
+from tta_observe._secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,9 @@ class LabelBounds:
         seen = self._seen.setdefault(label, set())
         if value in seen:
             return value
+        value = masked(value)  # new ones only: a call with known labels does not pay for the search
         with self._lock:
-            if len(seen) < self._limit:
+            if value in seen or len(seen) < self._limit:
                 seen.add(value)
                 return value
         self.overflow(label, f"label {label} has more than {self._limit} values")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tta_observe import semconv
 from tta_observe._guard import quietly
-from tta_observe._values import MAX_BYTES, class_name, clean_text
+from tta_observe._values import MAX_BYTES, MAX_DEPTH, class_name, clean_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
     from tta_observe._values import AttributeValue
 
 MESSAGE_BYTES: Final = {"type": 0, "message": 1024, "full": MAX_BYTES}
@@ -17,6 +21,7 @@ MESSAGE_BYTES: Final = {"type": 0, "message": 1024, "full": MAX_BYTES}
 
 _CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled", "KeyboardInterrupt"})
 _FRAMES: Final = 64
+"""The last ones say where it broke; a thousand of a recursion would cost the caller milliseconds."""
 
 
 class Outcome(NamedTuple):
@@ -41,13 +46,15 @@ def classify(error: BaseException | None) -> Outcome:
     """
     if error is None:
         return _SUCCESS
-    if isinstance(error, Exception):
+    kind = type(error)  # not isinstance(), which would ask the exception for its __class__
+    if issubclass(kind, Exception):
         return _failed(error)
-    if isinstance(error, GeneratorExit):
+    if issubclass(kind, GeneratorExit):
         return _CLOSED_EARLY
-    if isinstance(error, SystemExit):
-        return _SUCCESS if error.code in (None, 0) else _failed(error)
-    return _CANCELLED if _CANCELLATIONS & {kind.__name__ for kind in type(error).__mro__} else _failed(error)
+    if issubclass(kind, SystemExit):
+        return _SUCCESS if _is_zero(_of(error, SystemExit, "code")) else _failed(error)
+    names = {_of(base, type, "__name__") for base in type.mro(kind)}
+    return _CANCELLED if _CANCELLATIONS & names else _failed(error)
 
 
 def message_of(error: BaseException, detail: str) -> str | None:
@@ -73,12 +80,50 @@ def _failed(error: BaseException) -> Outcome:
     return Outcome(semconv.ERROR, class_name(type(error)))
 
 
+def _is_zero(code: object) -> bool:
+    return code is None or (type(code) in (int, bool) and not code)
+
+
+def _of(holder: Any, base: type, name: str) -> Any:
+    """The attribute *name* as *base* keeps it, whatever a subclass makes of that name."""
+    return base.__dict__[name].__get__(holder)
+
+
 def _stacktrace(error: BaseException) -> str:
-    lines = quietly(_format, error) or ()
-    text = "".join(lines).encode("utf-8", "replace")
-    return text[-MAX_BYTES:].decode("utf-8", "ignore")
+    """What Python would print, from the cause to *error*, its last 8 KiB in whole lines."""
+    lines = [line for link in reversed(list(_chain(error))) for line in quietly(_formatted, *link) or ()]
+    text = "".join(lines)[-MAX_BYTES:].encode("utf-8", "replace")
+    kept = text[-MAX_BYTES:].decode("utf-8", "ignore")
+    # Half a line could be half a secret, whose beginning is what it is known by.
+    return kept if len(kept) == len(text) else kept.partition("\n")[2] or kept
 
 
-def _format(error: BaseException) -> list[str]:
-    # The last frames say where it broke; formatting a thousand of a recursion would cost the caller milliseconds.
-    return traceback.format_exception(type(error), error, error.__traceback__, limit=-_FRAMES)
+def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
+    """*error* and what led to it, at most a few links; with each what stands below its own lines."""
+    link: BaseException | None = error
+    after = ""
+    for _ in range(MAX_DEPTH):
+        if link is None:
+            return
+        yield link, after
+        cause = _of(link, BaseException, "__cause__")
+        after = _CAUSED if cause is not None else _DURING
+        hidden = _of(link, BaseException, "__suppress_context__")
+        link = cause if cause is not None or hidden else _of(link, BaseException, "__context__")
+
+
+_CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
+_DURING: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
+
+
+def _formatted(error: BaseException, after: str) -> list[str]:
+    message = message_of(error, "full")
+    name = class_name(type(error))
+    frames = _last_frames(_of(error, BaseException, "__traceback__"))
+    head = ["Traceback (most recent call last):\n"] if frames else []
+    return [*head, *traceback.format_list(frames), f"{name}: {message}\n" if message else f"{name}\n", after]
+
+
+def _last_frames(found: TracebackType | None) -> traceback.StackSummary:
+    last = deque(traceback.walk_tb(found), maxlen=_FRAMES)
+    return traceback.StackSummary.extract(iter(last))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tta_observe import _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
-from tta_observe._values import clean, clean_attributes
+from tta_observe._values import clean, clean_attributes, clean_pairs
 from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ class SpanHandle:
     @guarded
     def set_attribute(self, key: str, value: object) -> None:
         """Set one attribute of the span."""
-        self.set_attributes({key: value})
+        if self._span is not None:
+            self._span.set_attributes(clean_pairs([(key, value)]))
 
     @guarded
     def set_attributes(self, attributes: Mapping[str, object]) -> None:

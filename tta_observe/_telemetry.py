@@ -48,10 +48,13 @@ class Recorder:
 
         A value that would stop the SDK (not a number, not finite, negative, beyond 64 bits) is counted and left out.
         """
-        if finite_number(value) is None and not (self._spec.kind == "up_down_counter" and value == -1):
+        # The number itself: a subclass of int or float would bring its own arithmetic under the SDK's locks.
+        down = self._spec.kind == "up_down_counter" and type(value) is int and value == -1
+        number = value if down else finite_number(value)
+        if number is None:
             self.reject()
             return
-        _garbage.in_turn(self._record, value, labels, context)
+        _garbage.in_turn(self._record, number, labels, context)
 
     def _record(self, value: float, labels: LabelValues, context: Any) -> None:
         attributes = self._sets.attributes(labels)

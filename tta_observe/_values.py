@@ -146,9 +146,11 @@ def _kept(value: Any, depth: int, room: _Room) -> Any:
 
 def shown(value: object) -> str:
     """*value* for an error message: short, and without running code of its class."""
-    if is_a(value, (str, bytes)):
-        return repr(clean_text(scalar(value), 100))  # type: ignore[arg-type]
-    return str(value) if value is None else clean_text(str(clean(value)), 100)
+    if is_a(value, str):
+        return repr(clean_text(str(scalar(value)), 100))
+    if type(value) is bytes:
+        return repr(value[:100])
+    return "None" if value is None else clean_text(str(clean(value)), 100)
 
 
 def digest(key: object) -> str | None:
