@@ -43,6 +43,20 @@ test-live: $(READY) ## Run the tests against real servers: Prometheus where it i
 test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with Node; the first time installs its libraries
 	$(BIN)/python -m pytest --timeout=300 tests/grafana
 
+.PHONY: reliability
+reliability: $(READY) ## Put the package through every failure of the scorecard, one round of about ten minutes
+	$(BIN)/python tests/reliability
+
+.PHONY: reliability-full
+reliability-full: $(READY) ## The same in three rounds, the worst counts, with 1,000,000 calls
+	$(BIN)/python tests/reliability --rounds 3 --calls 1000000
+
+PEERS := stock logfire traceloop
+
+.PHONY: reliability-peers
+reliability-peers: $(READY) ## Put other libraries through the rows that they can be put through
+	@for peer in $(PEERS); do $(BIN)/python tests/reliability --subject $$peer --json .venvs/peer-$$peer.json; done; true
+
 .PHONY: dashboards
 dashboards: $(READY) ## Write the dashboards, the rules and the README's tables from the table of panels
 	$(BIN)/python -m tta_observe.dashboards

@@ -79,6 +79,8 @@ class Running:
         _kill_group(self.process)
         for reader in self._readers:
             reader.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
         said = _figures(self._lines)
         last = said.get("last_line")
         exit_s = None if last is None else ended - last

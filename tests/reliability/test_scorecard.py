@@ -1,0 +1,145 @@
+"""The scorecard can fail: a row over its bar is seen, a hang is ended, a span that is missing is missed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from bench import Bench, Ended
+from collector import collecting, refusing
+from findings import Findings
+from rows_exit import check_ledger
+from scorecard import as_json, row, run_rows, table
+
+LEDGER = {"created": 10, "exported": 4, "dropped": 3, "queued": 2, "in_flight": 1}
+
+CALLS = """
+import sys, tta_observe as o
+o.configure(endpoint=sys.argv[1])
+with o.workflow("chat"):
+    pass
+print(o.flush(1.0))
+"""
+
+
+@pytest.fixture(name="bench")
+def _bench(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.HOSTS", tmp_path)
+    return Bench(tmp_path)
+
+
+@pytest.fixture(name="rows")
+def _rows(monkeypatch):
+    """An empty table of rows."""
+    rows = {}
+    monkeypatch.setattr("scorecard.ROWS", rows)
+    return rows
+
+
+def ended(**said):
+    return Ended("host", 0, "", "", hung=False, exit_s=0.1, said=said)
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"), [(0.0, True), (2.2, True), (2.21, False), (None, False)], ids=["none", "at", "over", "missing"]
+)
+def test_a_figure_is_held_to_its_bar(value, passed):
+    """
+    At the bar is within it; a figure that was not measured is no pass.
+    """
+    findings = Findings()
+    findings.at_most("exit", 2.2, value, "s")
+
+    assert passed is findings.passed
+
+
+def test_nothing_found_is_no_pass():
+    """
+    A check that asked nothing would be green for ever.
+    """
+    assert not Findings().passed
+
+
+@pytest.mark.parametrize("part", ["created", "exported", "dropped", "queued", "in_flight"])
+def test_a_ledger_that_is_off_by_one_fails(part):
+    """
+    The whole point of a ledger is that nothing is missing.
+    """
+    right, wrong = Findings(), Findings()
+    check_ledger(right, ended(ledger=LEDGER), created=10)
+    check_ledger(wrong, ended(ledger=LEDGER | {part: LEDGER[part] + 1}), created=10)
+
+    assert (True, False) == (right.passed, wrong.passed)
+
+
+def test_a_program_that_hangs_is_ended_and_told(bench, tmp_path):
+    """
+    A hang is a finding like any other, and the rows after it have to be run.
+    """
+    (tmp_path / "hang.py").write_text(
+        "import time\nprint('{\"ready\": 1}', flush=True)\ntime.sleep(60)\n", encoding="utf-8"
+    )
+    begun = time.monotonic()
+    found = bench.run("hang", deadline_s=0.5)
+
+    assert (True, None, {"ready": 1}) == (found.hung, found.code, found.said)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("mode", ["ok", "err:UNAVAILABLE", "lose", "slow:0.1"])
+def test_collector_does_as_it_is_told_and_keeps_it_when_killed(bench, tmp_path, mode):
+    """
+    What it holds is the measure of all delivery: it must not depend on how the collector ended.
+    """
+    (tmp_path / "calls.py").write_text(CALLS, encoding="utf-8")
+    with collecting(tmp_path) as collector:
+        collector.become(mode)
+        found = bench.run("calls", collector.endpoint)
+        collector.kill()
+        names = [span.name for _, span in collector.spans()]
+    acknowledged = mode in ("ok", "slow:0.1")
+
+    assert f"{acknowledged}\n" == found.out
+    assert mode.startswith("err") is (names == []), names
+
+
+def test_refused_and_silent_places_are_what_they_say(bench, tmp_path):
+    """
+    A check against an endpoint that answers after all would prove nothing.
+    """
+    (tmp_path / "calls.py").write_text(CALLS, encoding="utf-8")
+    with refusing() as refused, collecting(tmp_path, "black hole") as silent:
+        answers = [bench.run("calls", endpoint).out for endpoint in (refused, silent.endpoint)]
+        held = silent.requests()
+
+    assert (["False\n", "False\n"], []) == (answers, held)
+
+
+def test_rows_are_run_printed_and_counted(bench, rows):
+    """
+    The worst of all rounds counts, what measures time gets a second try, and a check that breaks fails its row alone.
+    """
+    figures = iter([1.0, 3.0])
+    tries = iter([9.0, 1.0, 1.0])
+
+    def once(values):
+        findings = Findings()
+        findings.at_most("took", 2.0, next(values), "s")
+        return findings
+
+    def broken(_):
+        raise LookupError("a mistake in the check")
+
+    row("R1", "worst of two rounds", "≤ 2 s")(lambda _: once(figures))
+    row("R2", "failed once", "≤ 2 s", timed=True)(lambda _: once(tries))
+    row("R3", "breaks", "never")(broken)
+    results = run_rows(bench, list(rows), rounds=2, say=lambda *_, **__: None)
+    text = table(results, [("R29", "the page", "all codes")])
+
+    assert [False, True, False] == [result.findings.passed for result in results]
+    assert {"R1", "R2", "R3"} == set(json.loads(as_json(results, bench))["rows"])
+    assert "FAIL: took 3 s" in text
+    assert "LookupError" in text
+    assert "with the page" in text
+    assert text.endswith("1 of 3 rows at or under their bar; over it: R1 R3")
