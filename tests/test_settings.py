@@ -70,7 +70,7 @@ WRONG_KEYWORDS = [
     ({"resource_attributes": "team=shop"}, "Write resource_attributes={'service.namespace': 'shop'}"),
     ({"resource_attributes": {5: "x"}}, "Write resource_attributes={'service.namespace': 'shop'}"),
     ({"servce_name": "checkout"}, "Did you mean 'service_name'?"),
-    ({"protocol": "http/protobuf"}, "configure has no option 'protocol'"),
+    ({"protocol": "http"}, "Write protocol='grpc' or protocol='http/protobuf'"),
 ]
 
 WRONG_VARIABLES = [
@@ -403,15 +403,69 @@ def test_what_opentelemetry_was_told_is_left_to_an_application_that_has_a_pipeli
     assert sent == settings(environ, **keywords).sent_by_application
 
 
-def test_otlp_over_http_from_the_environment_goes_to_the_store_and_is_told():
+def test_otlp_over_http_without_its_library_is_an_error_as_keyword_and_the_store_from_outside(monkeypatch):
     """
     What is sent as gRPC to an HTTP port arrives nowhere: a store that can be read is better.
     """
+    monkeypatch.setitem(sys.modules, "urllib3", None)
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 
     assert {"TRACES": ("local",), "METRICS": ("local",)} == dict(settings(environ).exporters)
     assert 1 == len(problems(environ))
     assert "grpc only" in problems(environ)[0]
+    assert 'pip install "tta-observe[otlp-http]"' in problems(environ)[0]
+    with pytest.raises(ConfigurationError, match=r'pip install "tta-observe\[otlp-http\]"'):
+        settings(protocol="http/protobuf")
+
+
+def test_otlp_as_json_from_the_environment_goes_to_the_store_and_is_told():
+    """
+    Nothing of ours writes it; the protocol that the same receivers take is named.
+    """
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+
+    assert {"TRACES": ("local",), "METRICS": ("local",)} == dict(settings(environ).exporters)
+    assert ["Set it to http/protobuf"] == [told.split(". ")[1].split(",")[0] for told in problems(environ)]
+
+
+HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+
+
+@pytest.mark.parametrize(
+    ("environ", "address", "path"),
+    [
+        ({}, "localhost:4318", "/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "c:4318", "/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/"}, "c:4318", "/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c/otlp?key=1"}, "c:443", "/otlp/v1/traces?key=1"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"}, "c:80", "/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c"}, "c:4318", "/v1/traces"),
+        ({OF_TRACES: "http://c:1/mine"}, "c:1", "/mine"),
+        ({OF_TRACES: "http://c:1"}, "c:1", "/"),
+        ({OF_TRACES: "ftp://c:1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://d:2"}, "d:2", "/v1/traces"),
+    ],
+    ids=str,
+)
+def test_endpoint_of_http_is_a_base_for_all_signals_and_exact_for_one(environ, address, path):
+    """
+    The rules of OpenTelemetry's specification: a variable that works with another SDK means the same here.
+    """
+    found = settings({**HTTP, **environ}).targets["TRACES"]
+
+    assert (address, path, "http/protobuf") == (found.address, found.path, found.protocol)
+
+
+def test_protocol_is_taken_from_the_keyword_then_from_the_signal_then_from_all():
+    """
+    Traces over gRPC to one vendor and metrics over HTTP to another is a common arrangement.
+    """
+    environ = {**HTTP, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}
+    mixed, said = settings(environ).targets, settings(environ, protocol="http/protobuf", endpoint="http://c:9").targets
+
+    assert ["grpc", "http/protobuf"] == [target.protocol for target in mixed.values()]
+    assert ["http/protobuf"] * 2 == [target.protocol for target in said.values()]
+    assert ["/v1/traces", "/v1/metrics"] == [target.path for target in said.values()]
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def configure(
     environment: str | None = None,
     exporter: str | Sequence[str] = "auto",
     endpoint: str | None = None,
+    protocol: str | None = None,
     headers: Mapping[str, str] | None = None,
     insecure: bool | None = None,
     sample_ratio: float | None = None,
@@ -178,7 +179,9 @@ def configure(
             ``http://127.0.0.1:9464/metrics`` to be scraped; it has metrics only, so spans go nowhere unless another
             exporter stands beside it, as in ``("prometheus", "local")``. ``OTEL_EXPORTER_PROMETHEUS_HOST`` and
             ``OTEL_EXPORTER_PROMETHEUS_PORT`` move it; port 0 is any that is free, and ``stats()`` says which.
-        endpoint: of an OTLP/gRPC receiver, with scheme: ``http://`` is plaintext, ``https://`` is TLS.
+        endpoint: of an OTLP receiver, with scheme: ``http://`` is plaintext, ``https://`` is TLS.
+        protocol: ``grpc``, or ``http/protobuf`` with the extra ``otlp-http``: then ``/v1/traces`` and ``/v1/metrics``
+            are added to *endpoint*. Default: ``OTEL_EXPORTER_OTLP_PROTOCOL``, else ``grpc``.
         headers: sent with every OTLP request; never logged.
         insecure: plaintext; the scheme of *endpoint* says the same.
         sample_ratio: share of traces that are recorded, 0 to 1; metrics stay exact.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,20 +11,35 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
 
+START_RECEIVER: Final = "Start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to where one runs"
+CHECK_CREDENTIALS: Final = "Check headers=, or OTEL_EXPORTER_OTLP_HEADERS: the receiver wants to know who sends"
+
 
 class ExportFailed(Exception):  # noqa: N818 - an outcome of sending, told to the pipeline, never to a user
     """
     A batch was not acknowledged.
 
-    *retryable* says whether the same bytes may be accepted later, *rejected* how many of the spans were refused when
-    it was not all of them, *too_large* that half of the batch may be accepted.
+    *retryable* says whether the same bytes may be accepted later, and *retry_after_s* when, if the receiver said so;
+    *rejected* how many of the spans were refused when it was not all of them, *too_large* that half of the batch may
+    be accepted, *remedy* what its owner can do about it.
     """
 
-    def __init__(self, reason: str, *, retryable: bool, rejected: int | None = None, too_large: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retryable: bool,
+        rejected: int | None = None,
+        too_large: bool = False,
+        retry_after_s: float = 0.0,
+        remedy: str = "",
+    ) -> None:
         super().__init__(reason)
         self.retryable = retryable
         self.rejected = rejected
         self.too_large = too_large
+        self.retry_after_s = retry_after_s
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,12 @@ class Exporter(Protocol):
     """Spans that could not be encoded so far; their siblings were sent."""
 
     def encode(self, batch: Batch) -> Any:
-        """Turn *batch* into what :meth:`send` takes. Pure: no socket, no disk."""
+        """
+        Turn *batch* into what :meth:`send` takes. Pure: no socket, no disk.
+
+        Raises:
+            ExportFailed: it is too large for one request.
+        """
 
     def send(self, encoded: Any, timeout_s: float) -> None:
         """

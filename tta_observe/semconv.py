@@ -236,6 +236,17 @@ DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
 PROCESS_PID: Final = "process.pid"
 """Process identifier. Source: OpenTelemetry semantic conventions 1.44, ``process``."""
 
+# About this package's own telemetry. No convention covers it: the names are ours.
+
+TRUNCATED: Final = "tta.truncated"
+"""True on a span that was too large, or held a value that was, and was cut. Spans only."""
+
+EXPORTER: Final = "tta.exporter"
+"""Which exporter spans were given to, e.g. ``"otlp"``: allowed on metrics."""
+
+OUTCOME: Final = "tta.outcome"
+"""What became of them: ``delivered``, or why they were dropped. Few values: allowed on metrics."""
+
 # Well-known values.
 
 REDACTED: Final = "[redacted]"

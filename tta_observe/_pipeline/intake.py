@@ -59,15 +59,26 @@ class Reader(MetricReader):
 
 @dataclass(frozen=True, slots=True)
 class LaneStats:
-    """What became of the spans of one exporter: recorded = delivered + dropped by reason + waiting."""
+    """What became of the spans of one exporter: recorded = delivered + dropped by reason + queued + in flight."""
 
     exporter: str
     target: str
     recorded: int
     delivered: int
     dropped: dict[str, int]
+    """By reason: ``queue_full``, ``too_large``, ``encode``, ``export_failed`` or ``shutdown``."""
     waiting: int
+    """Queued or in flight."""
     requests_failed: int
+    in_flight: int = 0
+    """In the request that is being sent now."""
+    truncated: int = 0
+    """Spans that were cut to size; they are among the others, too."""
+
+    @property
+    def queued(self) -> int:
+        """Waiting, and not in flight."""
+        return self.waiting - self.in_flight
 
 
 def suppress_instrumentation() -> None:

@@ -7,15 +7,16 @@ The calling thread appends to the queue and goes on; network, disk and encoding 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from itertools import islice
+from random import uniform
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
 
 from tta_observe._export import Batch, Exporter, ExportFailed
-from tta_observe._guard import guarded, quietly, swallow
+from tta_observe._guard import LOGGER, guarded, quietly, swallow
+from tta_observe._pipeline.halves import halves
 from tta_observe._pipeline.health import Health
 from tta_observe._pipeline.intake import LaneStats, Processor, Reader, suppress_instrumentation
+from tta_observe._pipeline.ledger import MAX_BATCH, MAX_QUEUE, Ledger
 from tta_observe._pipeline.zero import BornAtZero
 
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
     from tta_observe._settings import Signal
 
-MAX_QUEUE: Final = 16_384
-"""Ended spans that wait to be sent; past it new ones are dropped and counted."""
-
-MAX_BATCH: Final = 512
-"""Spans per request."""
+__all__ = ["MAX_BATCH", "MAX_QUEUE", "Lane"]
 
 _SEND_TIMEOUT_S: Final = 10.0
 _NEVER_REACHED_S: Final = 0.3
@@ -39,6 +36,19 @@ _SLACK_S: Final = 0.15
 
 _FORCE_FLUSH_S: Final = 2.0
 """Longest that a flush of the application's own provider waits for our part."""
+
+_SPANS_WAIT_S: Final = 3.0
+"""
+Longest back-off of spans: a full queue loses them, and a receiver that comes back is to be noticed within 5 s.
+
+Metrics wait longer, they are cumulative and lose nothing.
+"""
+
+_JITTER: Final = 1.25
+"""Processes that lost their receiver together do not come back together: each waits up to so much longer."""
+
+_RESTART_S: Final = 1.0
+"""A worker that failed in a way that nobody thought of goes on after so long."""
 
 
 class Lane:
@@ -59,16 +69,13 @@ class Lane:
         self.reader: Reader | None = None
         self._scope = scope
         self._intervals = span_interval_s, metric_interval_s
-        self._queue: deque[ReadableSpan] = deque()
-        self._changed = threading.Condition()
-        self._recorded = self._delivered = 0
-        self._dropped: Counter[str] = Counter()
-        self._dropped_before_flush = 0
+        self._ledger = Ledger()
+        self._lost_before_flush = 0
         self._asked = self._answered = 0
         self._answer = True
         self._stopping = self._finished = self._closed = self._complete = False
         self._deadline: float | None = None
-        self._health = Health(exporter.target)
+        self._health = Health(exporter.target, lambda: self._ledger.lost)
         self._zeros = BornAtZero(time_ns())
         self._thread = threading.Thread(target=self._run, name=f"tta-observe-{exporter.name}", daemon=True)
 
@@ -79,28 +86,23 @@ class Lane:
 
     def give_up_reader(self) -> MetricReader | None:
         """Return the reader, the first time that it is asked for: it can be taken off its MeterProvider once."""
-        with self._changed:
+        with self._ledger.changed:
             reader, self.reader = self.reader, None
             return reader
 
     def start(self) -> None:
-        """Start the worker."""
-        self._thread.start()
+        """Start the worker; without one, nothing is taken in."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # containers limit threads, and a process that ends starts none
+            self._ledger.close()
+            self._stopping = self._finished = self._closed = True
+            quietly(LOGGER.warning, "exporter %s is left out: %s; your program runs on", self.exporter.name, error)
 
     def put(self, span: ReadableSpan) -> None:
-        """Queue an ended span; never blocks on anything but the queue's own lock."""
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
-        with self._changed:
-            if self._stopping:
-                return
-            self._recorded += 1
-            if len(self._queue) >= MAX_QUEUE:
-                self._dropped["queue_full"] += 1
-                return
-            self._queue.append(span)
-            if len(self._queue) == MAX_BATCH:
-                self._changed.notify_all()
+        """Queue an ended span."""
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._ledger.put(span)
 
     def flush(self, timeout_s: float) -> bool:
         """
@@ -113,20 +115,20 @@ class Lane:
 
     def ask(self) -> tuple[int, int]:
         """Begin a :meth:`flush`, of several lanes at once; the result is for :meth:`answer`."""
-        with self._changed:
+        with self._ledger.changed:
             self._asked += 1
-            self._changed.notify_all()
-            return self._asked, self._dropped_before_flush
+            self._ledger.changed.notify_all()
+            return self._asked, self._lost_before_flush
 
     def answer(self, asked: tuple[int, int], timeout_s: float) -> bool:
         """Wait for what :meth:`ask` began."""
         ticket, known = asked
-        with self._changed:
-            self._changed.wait_for(lambda: self._answered >= ticket or not self._is_running(), timeout_s)
+        with self._ledger.changed:
+            self._ledger.changed.wait_for(lambda: self._answered >= ticket or not self._is_running(), timeout_s)
             if self._closed:
                 return self._complete
-            self._dropped_before_flush = self._dropped.total()
-            return self._answered >= ticket and self._answer and self._dropped_before_flush == known
+            self._lost_before_flush = self._ledger.lost
+            return self._answered >= ticket and self._answer and self._lost_before_flush == known
 
     def flush_for_application(self, timeout_ms: float) -> bool:
         """Flush as a part of the application's own pipeline, whose other parts must not wait for ours."""
@@ -134,12 +136,13 @@ class Lane:
 
     def stop(self, deadline: float) -> None:
         """Ask the worker for a last attempt that ends before *deadline*, in monotonic seconds."""
-        with self._changed:
+        with self._ledger.changed:
             self._stopping = True
+            self._ledger.close()
             never_reached = self._health.failures and not self._health.reached
             earliest = min(deadline, monotonic() + _NEVER_REACHED_S) if never_reached else deadline
             self._deadline = min(earliest, self._deadline or earliest)
-            self._changed.notify_all()
+            self._ledger.changed.notify_all()
 
     def join(self) -> bool:
         """Wait for the worker until the deadline of :meth:`stop`; True when all that was recorded was delivered."""
@@ -154,23 +157,24 @@ class Lane:
         return self._complete
 
     def abandon(self) -> None:
-        """Take nothing any more, in a process that was forked; the lock may be held by a thread that is not here."""
-        self._changed = threading.Condition()
+        """Take nothing any more, in a process that was forked."""
         self._stopping = self._closed = self._finished = True
-        self._queue.clear()
+        self._ledger.abandon()
 
     def stats(self) -> LaneStats:
         """What became of the spans so far, read at one moment."""
-        with self._changed:
-            return LaneStats(
-                self.exporter.name,
-                self.exporter.target,
-                self._recorded,
-                self._delivered,
-                {reason: count for reason, count in self._dropped.items() if count},
-                len(self._queue),
-                self._health.failures,
-            )
+        found = self._ledger.accounts()
+        return LaneStats(
+            self.exporter.name,
+            self.exporter.target,
+            found.recorded,
+            found.delivered,
+            found.dropped,
+            found.queued + found.in_flight,
+            self._health.failures,
+            found.in_flight,
+            found.truncated,
+        )
 
     def _is_running(self) -> bool:
         # Not alive without having finished: never started, or this process is a fork.
@@ -178,25 +182,35 @@ class Lane:
 
     def _close(self, *, late: bool) -> bool:
         """Count what is left as lost; False when that was done before."""
-        with self._changed:
+        with self._ledger.changed:
             if self._closed:
                 return False
             self._closed = True
-            known = self._dropped.total() == self._dropped_before_flush
-            self._complete = self._answer and known and not late and not self._queue
-            self._dropped["shutdown"] += len(self._queue)
-            self._queue.clear()
-            self._changed.notify_all()
+            known = self._ledger.lost == self._lost_before_flush
+            self._complete = self._answer and known and not late and not self._ledger.waiting
+            self._ledger.give_up()
+            self._ledger.changed.notify_all()
             return True
 
     def _run(self) -> None:
         suppress_instrumentation()
         try:
-            self._work()
+            while not self._worked():
+                with self._ledger.changed:
+                    self._ledger.changed.wait_for(lambda: self._stopping, _RESTART_S)
         finally:
-            with self._changed:
+            with self._ledger.changed:
                 self._finished = True
-                self._changed.notify_all()
+                self._ledger.changed.notify_all()
+
+    def _worked(self) -> bool:
+        """Work until the end; False when it came too early."""
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - the telemetry of weeks must not end with one bug
+            swallow("Lane._work", error)
+            return self._stopping
+        return True
 
     def _work(self) -> None:
         spans_s, metrics_s = self._intervals
@@ -207,80 +221,74 @@ class Lane:
             stopping = self._stopping  # read once: what is queued before a stop gets its last cycle
             with_metrics = stopping or asked > self._answered or monotonic() >= next_metrics
             self._answered_with(self._cycle(with_metrics=with_metrics) is True, asked)
-            now, backoff_s = monotonic(), self._health.backoff_s
-            next_spans = now + max(spans_s, backoff_s)
-            next_metrics = max(now + metrics_s if with_metrics else next_metrics, now + backoff_s)
+            now, jitter = monotonic(), uniform(1, _JITTER)  # noqa: S311 - no secret
+            next_spans = now + max(spans_s, jitter * self._health.wait_s(_SPANS_WAIT_S))
+            next_metrics = max(now + metrics_s if with_metrics else next_metrics, now + jitter * self._health.wait_s())
 
     def _wait(self, until: float) -> int:
-        with self._changed:
-            self._changed.wait_for(self._is_wanted, max(0.0, until - monotonic()))
+        with self._ledger.changed:
+            self._ledger.changed.wait_for(self._is_wanted, max(0.0, until - monotonic()))
             return self._asked
 
     def _is_wanted(self) -> bool:
-        full = len(self._queue) >= MAX_BATCH and not self._health.backoff_s
+        full = self._ledger.has_batch and not self._health.backoff_s
         return self._stopping or self._asked > self._answered or full
 
     def _answered_with(self, ok: bool, asked: int) -> None:  # noqa: FBT001
-        with self._changed:
+        with self._ledger.changed:
             self._answer, self._answered = ok, asked
-            self._changed.notify_all()
+            self._ledger.changed.notify_all()
 
     @guarded
     def _cycle(self, *, with_metrics: bool) -> bool:
         """Send what is queued now, and the metrics; True when all of it was acknowledged."""
-        ok, waiting, most = True, len(self._queue), MAX_BATCH
+        ok, waiting = True, self._ledger.waiting
         while waiting > 0 and not self._closed:
-            size = min(most, waiting)
-            failed = self._send_spans(size)
-            if failed is not None and _may_be_halved(failed, size):
-                most = size // 2
-                continue
-            ok = ok and failed is None
+            spans = self._ledger.take()
+            failed = self._send("TRACES", Batch(spans=spans))
+            ok, waiting = ok and failed is None, waiting - len(spans)
             if failed is not None and failed.retryable:
+                self._ledger.put_back()
                 break
-            waiting -= size
         return (self._send_metrics() if with_metrics else True) and ok
-
-    def _send_spans(self, size: int) -> ExportFailed | None:
-        with self._changed:
-            spans = list(islice(self._queue, size))
-        spoilt = -self.exporter.dropped
-        failed = self._send("TRACES", Batch(spans=spans))
-        spoilt += self.exporter.dropped
-        if failed is None or not (failed.retryable or _may_be_halved(failed, size)):
-            self._settle(len(spans), spoilt, failed)
-        return failed
-
-    def _settle(self, size: int, spoilt: int, failed: ExportFailed | None) -> None:
-        """Take the first *size* spans out of the queue and count what became of them."""
-        with self._changed:
-            if self._closed:  # they were counted as lost when the deadline had passed
-                return
-            for _ in range(size):
-                self._queue.popleft()
-            kept = size - spoilt
-            lost = 0 if failed is None else kept if failed.rejected is None else min(failed.rejected, kept)
-            self._dropped["encode"] += spoilt
-            self._dropped["too_large" if failed is not None and failed.too_large else "export_failed"] += lost
-            self._delivered += kept - lost
 
     def _send_metrics(self) -> bool:
         reader = self.reader
         collected = reader.take() if reader is not None and not self._closed else None
         if collected is None:
             return self._send("METRICS", Batch()) is None if self.exporter.name == "local" else True
-        failed = self._send("METRICS", Batch(metrics=self._zeros.add(collected, self._scope, time_ns())))
-        if failed is None:
-            self._zeros.acknowledged()
-        return failed is None
+        return self._send("METRICS", Batch(metrics=self._zeros.add(collected, self._scope, time_ns()))) is None
 
     def _send(self, signal: Signal, batch: Batch) -> ExportFailed | None:
+        """Send *batch*, in parts where it is too large for one request, and count what became of it."""
+        spoilt = -self.exporter.dropped
         failed = self._attempt(batch)
-        if failed is None:
-            self._health.succeeded(signal, last=self._stopping)
-        elif not _may_be_halved(failed, len(batch.spans)):
-            self._health.failed(signal, failed, last=self._stopping)
+        spoilt += self.exporter.dropped
+        parts = halves(batch) if failed is not None and failed.too_large else None
+        if parts is not None:
+            return self._send_parts(signal, parts)
+        self._health.note(signal, failed, last=self._stopping)
+        if signal == "TRACES":
+            self._settle(len(batch.spans), spoilt, failed)
+        elif failed is None and batch.metrics is not None:
+            self._zeros.acknowledged(batch.metrics)
         return failed
+
+    def _send_parts(self, signal: Signal, parts: tuple[Batch, Batch]) -> ExportFailed | None:
+        first = self._send(signal, parts[0])
+        # A point must not arrive before its zero, and what comes again must come in order.
+        if first is not None and (first.retryable or (signal == "METRICS" and not first.too_large)):
+            return first
+        return self._send(signal, parts[1]) or first
+
+    def _settle(self, size: int, spoilt: int, failed: ExportFailed | None) -> None:
+        """Count what became of the first *size* spans in flight, unless they are to be sent again."""
+        if failed is not None and failed.retryable:
+            return
+        kept = size - spoilt
+        lost = 0 if failed is None else kept if failed.rejected is None else min(failed.rejected, kept)
+        reason = "too_large" if failed is not None and failed.too_large else "export_failed"
+        self._ledger.settle(kept - lost, {"encode": spoilt, reason: lost})
 
     def _attempt(self, batch: Batch) -> ExportFailed | None:
         try:
@@ -294,7 +302,3 @@ class Lane:
 
     def _time_left(self) -> float:
         return _SEND_TIMEOUT_S if self._deadline is None else max(0.05, self._deadline - _SLACK_S - monotonic())
-
-
-def _may_be_halved(failed: ExportFailed, size: int) -> bool:
-    return failed.too_large and size > 1

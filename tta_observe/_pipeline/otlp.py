@@ -1,20 +1,15 @@
-"""OTLP over gRPC: encoded by OpenTelemetry's own encoder, sent with a deadline that holds."""
+"""OTLP: encoded by OpenTelemetry's own encoder, sent over gRPC or HTTP with a deadline that holds."""
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import grpc
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from tta_observe._export import Batch, ExportFailed
 from tta_observe._guard import quietly
+from tta_observe._pipeline.ledger import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,28 +17,35 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from tta_observe._settings import Target
+    from tta_observe._settings import Signal, Target
 
-_RETRYABLE: Final = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    }
-)
-"""Source: OTLP specification 1.9, "OTLP/gRPC response"."""
 
-_OFTEN_REFUSED_BYTES: Final = 3_500_000
-"""gRPC servers take messages of 4 MiB unless they say otherwise."""
+class Transport(Protocol):
+    """The way to one receiver."""
+
+    def send(self, signal: Signal, request: bytes, timeout_s: float) -> Any:
+        """
+        Deliver *request* within *timeout_s* seconds, and return the response message.
+
+        Raises:
+            ExportFailed: it was not acknowledged in time, or refused.
+        """
+
+    def close(self) -> None:
+        """Close the connections; what is being sent is interrupted."""
+
+
+class Call(NamedTuple):
+    """One request, ready to be sent."""
+
+    transport: Transport
+    signal: Signal
+    request: bytes
 
 
 class OtlpExporter:
     """
-    Sends spans and metrics to one or two OTLP/gRPC endpoints.
+    Sends spans and metrics to one or two OTLP endpoints.
 
     Raises:
         OSError: a certificate file cannot be read.
@@ -52,43 +54,41 @@ class OtlpExporter:
     name = "otlp"
 
     def __init__(self, traces: Target | None, metrics: Target | None) -> None:
-        self._channels: dict[Target, Any] = {}
-        self._traces = self._caller(traces, TraceServiceStub)
-        self._metrics = self._caller(metrics, MetricsServiceStub)
-        addresses = dict.fromkeys(t.address for t in (traces, metrics) if t is not None)
-        self.target = ", ".join(addresses)
+        targets: list[tuple[Signal, Target | None]] = [("TRACES", traces), ("METRICS", metrics)]
+        made = {target: _transport(target) for _, target in targets if target is not None}
+        self._transports = {signal: made[target] for signal, target in targets if target is not None}
+        self.target = ", ".join(dict.fromkeys(target.address for target in made))
         self.dropped = 0
         """Spans that could not be encoded."""
 
-    def encode(self, batch: Batch) -> list[tuple[Any, Any]]:
-        """Turn *batch* into calls: which, and with what request."""
-        calls: list[tuple[Any, Any]] = []
-        if batch.spans and self._traces is not None:
-            calls.append((self._traces, self._encode_spans(batch.spans)))
-        if batch.metrics is not None and self._metrics is not None and _has_metrics(batch.metrics):
-            calls.append((self._metrics, encode_metrics(batch.metrics)))
-        return calls
-
-    def send(self, encoded: list[tuple[Any, Any]], timeout_s: float) -> None:
+    def encode(self, batch: Batch) -> list[Call]:
         """
-        Make the calls.
+        Turn *batch* into requests.
+
+        Raises:
+            ExportFailed: one would be larger than what receivers take.
+        """
+        messages: dict[Signal, Any] = {}
+        if batch.spans and "TRACES" in self._transports:
+            messages["TRACES"] = self._encode_spans(batch.spans)
+        if batch.metrics is not None and "METRICS" in self._transports and _has_metrics(batch.metrics):
+            messages["METRICS"] = encode_metrics(batch.metrics)
+        return [Call(self._transports[signal], signal, _request(message)) for signal, message in messages.items()]
+
+    def send(self, encoded: list[Call], timeout_s: float) -> None:
+        """
+        Send the requests.
 
         Raises:
             ExportFailed: one was not acknowledged within *timeout_s* seconds, or refused.
         """
-        for call, request in encoded:
-            try:
-                response = call(request, timeout_s)
-            except grpc.RpcError as error:
-                raise _failure(error, request) from None
-            except ValueError as error:  # the channel was closed by the exit hook
-                raise ExportFailed("closed", retryable=False) from error
-            _check_rejected(response.partial_success)
+        for call in encoded:
+            _check_rejected(call.transport.send(call.signal, call.request, timeout_s))
 
     def close(self) -> None:
-        """Close the channels; calls that are running are cancelled."""
-        for channel in self._channels.values():
-            channel.close()
+        """Close the connections; what is being sent is interrupted."""
+        for transport in self._transports.values():
+            transport.close()
 
     def _encode_spans(self, spans: Sequence[ReadableSpan]) -> Any:
         request = quietly(encode_spans, spans)
@@ -98,74 +98,31 @@ class OtlpExporter:
         self.dropped += len(spans) - len(good)
         return encode_spans(good)
 
-    def _caller(self, target: Target | None, stub: Any) -> Any:
-        if target is None:
-            return None
-        if target not in self._channels:
-            self._channels[target] = _channel(target)
-        export = stub(self._channels[target]).Export
 
-        def call(request: Any, timeout_s: float) -> Any:
-            return export(request, timeout=min(timeout_s, target.timeout_s), metadata=target.headers)
+def _transport(target: Target) -> Transport:
+    if target.protocol == "http/protobuf":
+        from tta_observe._pipeline.otlp_http import HttpTransport  # its library comes with an extra
 
-        return call
+        return HttpTransport(target)
+    from tta_observe._pipeline.otlp_grpc import GrpcTransport  # gRPC is loaded by those who send with it
+
+    return GrpcTransport(target)
 
 
 def _has_metrics(data: MetricsData) -> bool:
     return any(resource.scope_metrics for resource in data.resource_metrics)
 
 
-def _failure(error: grpc.RpcError, request: Any) -> ExportFailed:
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    # The same code for a receiver that is busy and for a message over its limit, which will not shrink by waiting.
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and request.ByteSize() > _OFTEN_REFUSED_BYTES:
-        return ExportFailed(f"{code.name}, {request.ByteSize():,} bytes", retryable=False, too_large=True)
-    return ExportFailed(code.name, retryable=code in _RETRYABLE)
+def _request(message: Any) -> bytes:
+    size = message.ByteSize()
+    if size > MAX_BATCH_BYTES:
+        raise ExportFailed(f"{size:,} bytes", retryable=False, too_large=True)
+    serialized: bytes = message.SerializeToString()
+    return serialized
 
 
-def _check_rejected(partial: Any) -> None:
+def _check_rejected(response: Any) -> None:
+    partial = response.partial_success
     rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
     if rejected > 0:
         raise ExportFailed(f"{rejected} rejected", retryable=False, rejected=rejected)
-
-
-def _channel(target: Target) -> Any:
-    options: list[tuple[str, int]] = [("grpc.max_reconnect_backoff_ms", 5000)]
-    if _is_loopback(target.host):  # a proxy variable must not send local telemetry away
-        options.append(("grpc.enable_http_proxy", 0))
-    compression = grpc.Compression.Gzip if target.compression == "gzip" else grpc.Compression.NoCompression
-    if not target.tls:
-        return grpc.insecure_channel(target.address, options, compression)
-    return grpc.secure_channel(target.address, _credentials(target), options, compression)
-
-
-def _credentials(target: Target) -> Any:
-    ca, key, certificate = (_read(f) for f in (target.certificate, target.client_key, target.client_certificate))
-    if (key is None) != (certificate is None):  # gRPC's core aborts the process over it
-        raise OSError("OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: set both, or none.")
-    _check_certificates(target)
-    return grpc.ssl_channel_credentials(ca, key, certificate)
-
-
-def _check_certificates(target: Target) -> None:
-    # gRPC would write about them on standard error at every attempt, and never say which file.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if target.certificate is not None:
-            context.load_verify_locations(target.certificate)
-        if target.client_certificate is not None:
-            context.load_cert_chain(target.client_certificate, target.client_key, password=lambda: "")
-    except ssl.SSLError as error:
-        files = [f for f in (target.certificate, target.client_key, target.client_certificate) if f is not None]
-        raise OSError(f"{' or '.join(files)} is no certificate or key that can be used: {error.reason}") from error
-
-
-def _read(path: str | None) -> bytes | None:
-    return Path(path).read_bytes() if path is not None else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -46,9 +46,10 @@ class BornAtZero:
         self._previous = now_ns
         return found
 
-    def acknowledged(self) -> None:
-        """The request that held the last result of :meth:`add` has arrived."""
-        self._arrived |= self._sent
+    def acknowledged(self, part: MetricsData | None = None) -> None:
+        """The last result of :meth:`add` has arrived, or that *part* of it."""
+        if self._sent:
+            self._arrived |= self._sent if part is None else self._sent.intersection(_keys(part))
 
     def _scope(self, scope: ScopeMetrics) -> ScopeMetrics:
         return replace(scope, metrics=[self._metric(scope.scope.name, metric) for metric in scope.metrics])
@@ -66,11 +67,22 @@ class BornAtZero:
 
     def _points(self, series: tuple[str, str], point: Any, *, with_zeros: bool) -> Iterator[Any]:
         dated = replace(point, start_time_unix_nano=self._started)
-        key = (*series, frozenset(point.attributes.items()))
+        key = _key(*series, point)
         if with_zeros and key not in self._arrived:
             self._sent.add(key)
             yield zeroed(dated, min(self._previous, dated.time_unix_nano - _MILLISECOND))
         yield dated
+
+
+def _keys(metrics: MetricsData) -> Iterator[_Key]:
+    for resource in metrics.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                yield from (_key(scope.scope.name, metric.name, point) for point in metric.data.data_points)
+
+
+def _key(scope: str, metric: str, point: Any) -> _Key:
+    return scope, metric, frozenset(point.attributes.items())
 
 
 def zeroed(point: Any, time_ns: int) -> Any:

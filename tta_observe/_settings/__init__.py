@@ -11,49 +11,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from tta_observe._settings.environment import Environment, Signal, pairs, positive, word
+from tta_observe._settings.environment import Environment, Signal, word
 from tta_observe._settings.keywords import Keywords, checked, checked_prices
 from tta_observe._settings.parts import (
     EXPORTERS,
     PROMETHEUS_EXTRA,
-    Address,
-    address_of,
     exporters,
     host_of,
     installed,
     path_of,
     port_of,
-    sendable,
 )
+from tta_observe._settings.targets import Target, target_of, unspoken
 from tta_observe.pricing import Price
 
 __all__ = ["SIGNALS", "ExporterName", "Keywords", "Settings", "Signal", "Target", "resolve"]
 
 ExporterName = Literal["local", "otlp", "prometheus", "console"]
 SIGNALS: Final[tuple[Signal, Signal]] = ("TRACES", "METRICS")
-
-
-class Target(BaseModel):
-    """Where one signal goes over OTLP."""
-
-    model_config = ConfigDict(frozen=True)
-
-    host: str
-    port: int
-    tls: bool
-    headers: tuple[tuple[str, str], ...] = Field((), repr=False)
-    certificate: str | None = None
-    client_key: str | None = None
-    client_certificate: str | None = None
-    compression: Literal["none", "gzip"] = "none"
-    timeout_s: float = 10.0
-
-    @property
-    def address(self) -> str:
-        """For people and for gRPC: host and port, no user names and no secrets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Settings(BaseModel):
@@ -105,7 +82,7 @@ def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Se
         environment=given.environment,
         exporters=exporters,
         sent_by_application=sent,
-        targets={signal: _target(given, reader, signal) for signal in SIGNALS},
+        targets={signal: target_of(given, reader, signal) for signal in SIGNALS},
         sample_ratio=given.sample_ratio,
         span_interval_s=1.0,
         metric_interval_s=_metric_intervals(given, reader),
@@ -184,14 +161,13 @@ def _with_store_for(missing: str, names: tuple[ExporterName, ...]) -> tuple[Expo
 def _spoken(
     given: Keywords, reader: Environment, signal: Signal, names: tuple[ExporterName, ...]
 ) -> tuple[ExporterName, ...]:
-    """*names*, with the store in the place of OTLP where the environment asks for OTLP over HTTP."""
-    wanted = reader.otlp(signal, "PROTOCOL", word("grpc", "http/protobuf", "http/json"), "grpc")
-    if wanted in (None, "grpc") or given.endpoint is not None or "otlp" not in names:
+    """*names*, with the store in the place of OTLP where the environment asks for a protocol that we do not speak."""
+    if "otlp" not in names:
         return names
-    reader.problem(
-        "OTEL_EXPORTER_OTLP_PROTOCOL: this version speaks grpc only, so the telemetry goes to the local store. "
-        "Unset it and name a gRPC endpoint, usually port 4317."
-    )
+    problem = unspoken(given, reader, signal)
+    if problem is None:
+        return names
+    reader.problem(problem)
     return _with_store_for("otlp", names)
 
 
@@ -216,37 +192,3 @@ def _standard_variable(reader: Environment, signal: Signal) -> tuple[ExporterNam
 
 def _names(names: tuple[str, ...]) -> tuple[ExporterName, ...]:
     return tuple(name for name in names if name not in ("none", "auto"))  # type: ignore[misc]
-
-
-def _target(given: Keywords, reader: Environment, signal: Signal) -> Target:
-    address = address_of(given.endpoint) if given.endpoint else reader.endpoint(signal)
-    return Target(
-        host=address.host if address else "localhost",
-        port=address.port if address else 4317,
-        tls=_tls(given, reader, signal, address),
-        headers=_target_headers(given, reader, signal),
-        certificate=reader.otlp(signal, "CERTIFICATE", str, ""),
-        client_key=reader.otlp(signal, "CLIENT_KEY", str, ""),
-        client_certificate=reader.otlp(signal, "CLIENT_CERTIFICATE", str, ""),
-        compression=reader.otlp(signal, "COMPRESSION", word("none", "gzip"), "none or gzip") or "none",  # type: ignore[arg-type]
-        timeout_s=reader.otlp(signal, "TIMEOUT", positive, "a positive number of seconds") or 10.0,
-    )
-
-
-def _tls(given: Keywords, reader: Environment, signal: Signal, address: Address | None) -> bool:
-    if given.insecure is not None:
-        return not given.insecure
-    if address is not None and address.tls is not None:
-        return address.tls
-    return reader.otlp(signal, "INSECURE", word("true", "false"), "true or false") == "false"
-
-
-def _target_headers(given: Keywords, reader: Environment, signal: Signal) -> tuple[tuple[str, str], ...]:
-    if given.headers is not None:
-        found = list(given.headers.items())
-    else:
-        raw = reader.otlp(signal, "HEADERS", str, "") or ""
-        found = [(key, value) for key, value in pairs(raw) if sendable(key, value)]
-        if len(found) != len([part for part in raw.split(",") if part.strip()]):
-            reader.problem("OTEL_EXPORTER_OTLP_HEADERS: a part was ignored. Write key=value,key2=value2.")
-    return tuple((key.lower(), value) for key, value in found)

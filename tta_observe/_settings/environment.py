@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import unquote
 
 from tta_observe._settings.parts import DEFAULT_ENDPOINT, Address, address_of
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Signal = Literal["TRACES", "METRICS"]
 
 _T = TypeVar("_T")
+
+_AN_ADDRESS: Final = f"an address, e.g. {DEFAULT_ENDPOINT}"
 
 
 class Environment:
@@ -50,7 +52,11 @@ class Environment:
         return None
 
     def endpoint(self, signal: Signal) -> Address | None:
-        return self.otlp(signal, "ENDPOINT", address_of, f"an address, e.g. {DEFAULT_ENDPOINT}")
+        return self.otlp(signal, "ENDPOINT", address_of, _AN_ADDRESS)
+
+    def own_endpoint(self, signal: Signal) -> Address | None:
+        """What is said for this signal alone."""
+        return self.parsed(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", address_of, _AN_ADDRESS)
 
     def flag(self, name: str) -> bool:
         return self.parsed(name, word("true", "false"), "true or false") == "true"

@@ -10,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloa
 
 from tta_observe._settings.parts import (
     DEFAULT_ENDPOINT,
+    HTTP_EXTRA,
+    HTTP_LIBRARY,
     PROMETHEUS_EXTRA,
     address_of,
     exporters,
@@ -64,6 +66,7 @@ class Keywords(BaseModel):
     environment: str | None = None
     exporter: Annotated[tuple[str, ...], BeforeValidator(exporters)] = ("auto",)
     endpoint: Annotated[str | None, BeforeValidator(_endpoint)] = None
+    protocol: Literal["grpc", "http/protobuf"] | None = None
     headers: Annotated[dict[str, str] | None, BeforeValidator(_headers)] = None
     insecure: bool | None = None
     sample_ratio: float | None = Field(None, ge=0, le=1)
@@ -82,6 +85,7 @@ _HINTS: Final = {
     "service_version": "Write service_version='1.4.2'.",
     "environment": "Write environment='production'.",
     "endpoint": f"Write endpoint={DEFAULT_ENDPOINT!r}.",
+    "protocol": "Write protocol='grpc' or protocol='http/protobuf'.",
     "headers": "Write headers={'authorization': 'Bearer ...'}.",
     "insecure": "Write insecure=True or insecure=False.",
     "sample_ratio": "Write a number from 0 to 1, e.g. sample_ratio=0.1.",
@@ -117,6 +121,8 @@ def checked(keywords: Mapping[str, Any]) -> Keywords:
         )
     if "prometheus" in given.exporter and not installed("prometheus_client"):
         raise ConfigurationError(f"exporter='prometheus' needs prometheus_client. Run: {PROMETHEUS_EXTRA}")
+    if given.protocol == "http/protobuf" and not installed(HTTP_LIBRARY):
+        raise ConfigurationError(f"protocol='http/protobuf' needs {HTTP_LIBRARY}. Run: {HTTP_EXTRA}")
     return given
 
 

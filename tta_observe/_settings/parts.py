@@ -11,15 +11,20 @@ from urllib.parse import urlsplit
 EXPORTERS: Final = ("auto", "local", "otlp", "prometheus", "console", "none")
 DEFAULT_ENDPOINT: Final = "http://localhost:4317"
 PROMETHEUS_EXTRA: Final = 'pip install "tta-observe[prometheus]"'
+HTTP_EXTRA: Final = 'pip install "tta-observe[otlp-http]"'
+HTTP_LIBRARY: Final = "urllib3"
 
 
 class Address(NamedTuple):
     """An endpoint, taken apart."""
 
     host: str
-    port: int
+    port: int | None
+    """None: the protocol decides."""
     tls: bool | None
     """None: it has no scheme, which would say."""
+    path: str = ""
+    """With the query; of OTLP over HTTP only."""
 
 
 def address_of(text: str) -> Address | None:
@@ -31,7 +36,8 @@ def address_of(text: str) -> Address | None:
         return None
     if parts.scheme not in ("", "http", "https") or not parts.hostname or re.search(r"\s", parts.hostname):
         return None
-    return Address(parts.hostname, port or 4317, parts.scheme == "https" if parts.scheme else None)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return Address(parts.hostname, port, parts.scheme == "https" if parts.scheme else None, path)
 
 
 def shown(endpoint: str) -> str:

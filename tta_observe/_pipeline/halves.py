@@ -1,0 +1,54 @@
+"""A batch that is too large for one request, as two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from tta_observe._export import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from opentelemetry.sdk.metrics.export import Metric, ResourceMetrics, ScopeMetrics
+
+    _Placed = tuple[ResourceMetrics, ScopeMetrics, Metric]
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch] | None:
+    """The two halves of *batch*, in order, which holds spans or metrics; None when it cannot be divided."""
+    middle = len(batch.spans) // 2
+    if middle:
+        return Batch(spans=batch.spans[:middle]), Batch(spans=batch.spans[middle:])
+    found = _halved(list(_placed(batch.metrics))) if batch.metrics is not None else None
+    return found and (_together(found[0]), _together(found[1]))
+
+
+def _halved(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed]] | None:
+    middle = len(placed) // 2
+    if middle:
+        return placed[:middle], placed[middle:]
+    points = len(placed[0][2].data.data_points) // 2 if placed else 0
+    return ([_some(placed[0], slice(points))], [_some(placed[0], slice(points, None))]) if points else None
+
+
+def _some(placed: _Placed, which: slice) -> _Placed:
+    resource, scope, metric = placed
+    data = replace(metric.data, data_points=metric.data.data_points[which])  # type: ignore[arg-type]
+    return resource, scope, replace(metric, data=data)
+
+
+def _placed(metrics: MetricsData) -> Iterator[_Placed]:
+    for resource in metrics.resource_metrics:
+        for scope in resource.scope_metrics:
+            yield from ((resource, scope, metric) for metric in scope.metrics)
+
+
+def _together(placed: Sequence[_Placed]) -> Batch:
+    return Batch(
+        metrics=MetricsData(
+            [replace(resource, scope_metrics=[replace(scope, metrics=[metric])]) for resource, scope, metric in placed]
+        )
+    )

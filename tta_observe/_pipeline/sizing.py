@@ -1,0 +1,180 @@
+"""
+How large a span is, before it is queued: about what its contents take, without encoding them.
+
+Strings of ours are cut where they come in; those of other libraries are cut here, so that the queue never holds more
+of a string than may leave the process.
+"""
+
+from __future__ import annotations
+
+from sys import getsizeof
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, Status, StatusCode
+
+from tta_observe import semconv
+from tta_observe._values import MAX_BYTES, clean, clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_Part = TypeVar("_Part", Event, Link)
+
+MAX_SPAN_BYTES: Final = 7 * 1024 * 1024 // 4
+"""
+Largest span: attributes, then events, then links, as many as fit.
+
+Half of a request: text that is not ASCII takes up to twice as much on the wire as in memory.
+"""
+
+_TOO_LARGE: Final = MAX_SPAN_BYTES + 1
+"""What a value counts that has to be cut, whatever stands beside it."""
+
+_FRAME: Final = 70
+"""Identifiers, times, kind and flags of a span; an event or a link takes less."""
+
+_FIELD: Final = 12
+"""Tags and lengths around one value and its key."""
+
+_NUMBER: Final = 10
+_MAX_ITEMS: Final = 4096
+"""A longer sequence is cut; what is shorter is looked at item by item."""
+
+
+class Measured(NamedTuple):
+    """A span that may be queued, and about how many bytes it takes."""
+
+    span: ReadableSpan
+    size: int
+    is_cut: bool = False
+
+
+def measured(span: ReadableSpan) -> Measured:
+    """*span* and its size; where it, or a value of it, is too large, a copy that carries :data:`semconv.TRUNCATED`."""
+    size = _span_size(span)
+    if size <= MAX_SPAN_BYTES:
+        return Measured(span, size)
+    made = _Cut(span)
+    return Measured(made, _span_size(made), is_cut=True)
+
+
+def _span_size(span: ReadableSpan) -> int:
+    size = _FRAME + _text_size(span.name) + _text_size(span.status.description or "") + _attributes_size(span)
+    return size + sum(map(_event_size, span.events)) + sum(map(_link_size, span.links))
+
+
+def _event_size(event: Event) -> int:
+    return _FRAME + _text_size(event.name) + _attributes_size(event)
+
+
+def _link_size(link: Link) -> int:
+    return _FRAME + _attributes_size(link)
+
+
+def _attributes_size(holder: ReadableSpan | Event | Link) -> int:
+    size = 0
+    for key, value in _copied(holder.attributes).items():
+        size += len(key) + _size(value) + _FIELD
+    return size
+
+
+def _copied(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    # The SDK's own items() take a lock for each of them.
+    copy: Callable[[], Mapping[str, Any]] | None = getattr(attributes, "copy", None)
+    return copy() if copy is not None else dict(attributes or {})
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (str, bytes)):
+        return _text_size(value)
+    if isinstance(value, (tuple, list)):
+        return sum(map(_item_size, value)) if len(value) <= _MAX_ITEMS else _TOO_LARGE
+    return _NUMBER if value is None or isinstance(value, (bool, int, float)) else _TOO_LARGE
+
+
+def _item_size(item: Any) -> int:
+    return _FIELD + (_text_size(item) if isinstance(item, (str, bytes)) else _NUMBER)
+
+
+def _text_size(text: str | bytes) -> int:
+    size = len(text)
+    if size > MAX_BYTES:
+        return _TOO_LARGE
+    return size if isinstance(text, bytes) or text.isascii() else getsizeof(text)
+
+
+class _Cut(ReadableSpan):
+    """A copy of a span, cut to size."""
+
+    def __init__(self, span: ReadableSpan) -> None:
+        room = _Room(MAX_SPAN_BYTES - _FRAME - 3 * MAX_BYTES)  # less the name, the status and the mark
+        attributes = room.attributes(span.attributes)
+        events = room.kept((_cut_event(event) for event in span.events), _event_size)
+        links = room.kept((Link(link.context, _cut(link.attributes)) for link in span.links), _link_size)
+        super().__init__(
+            name=clean_text(span.name),
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes={**attributes, semconv.TRUNCATED: True},
+            events=events,
+            links=links,
+            kind=span.kind,
+            status=_cut_status(span.status),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._left_out = (
+            span.dropped_attributes + len(span.attributes or ()) - len(attributes),
+            span.dropped_events + len(span.events) - len(events),
+            span.dropped_links + len(span.links) - len(links),
+        )
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._left_out[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._left_out[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._left_out[2]
+
+
+class _Room:
+    """What is left of a span's size."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Those of *attributes* that fit, each cut to size."""
+        return {k: v for k, v in _cut(attributes).items() if self._takes(len(k) + _size(v) + _FIELD)}
+
+    def kept(self, parts: Iterable[_Part], size: Any) -> Sequence[_Part]:
+        """Those of *parts* that fit."""
+        return [part for part in parts if self._takes(size(part))]
+
+    def _takes(self, size: int) -> bool:
+        fits = size <= self._left
+        self._left -= size if fits else 0
+        return fits
+
+
+def _cut(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = {k: v if _size(v) <= MAX_SPAN_BYTES else clean(v) for k, v in _copied(attributes).items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _cut_event(event: Event) -> Event:
+    return Event(clean_text(event.name), _cut(event.attributes), event.timestamp)
+
+
+def _cut_status(status: Status) -> Status:
+    if status.status_code is not StatusCode.ERROR or not status.description:
+        return status
+    return Status(status.status_code, clean_text(status.description))
