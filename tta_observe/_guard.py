@@ -13,6 +13,8 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
+from tta_observe._secrets import masked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -114,4 +116,5 @@ def _tell(where: str, error: Exception) -> None:
 
 
 def _log(message: str, args: tuple[object, ...]) -> None:
-    LOGGER.warning(cast("Any", message), *args)
+    # What is told may have come from anywhere: the name of a model, the text of an error.
+    LOGGER.warning(cast("Any", message), *(masked(arg) if type(arg) is str else arg for arg in args))
