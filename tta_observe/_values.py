@@ -73,6 +73,12 @@ MAX_KEY_BYTES: Final = 256
 MAX_CHARACTERS: Final = 64 * 1024
 """Most text of one value, over all its items."""
 
+MAX_KEPT_ITEMS: Final = 4096
+"""The same as :data:`MAX_NESTED` for what others recorded: an embedding is one value."""
+
+MAX_KEPT_CHARACTERS: Final = 512 * 1024
+"""The same as :data:`MAX_CHARACTERS` for what others recorded."""
+
 _MAX_KEY_TO_DIGEST: Final = 256 * 1024
 _SEQUENCES: Final = (list, tuple, set, frozenset)
 _CONTAINERS: Final = (*_SEQUENCES, dict)
@@ -125,7 +131,7 @@ def kept(value: object) -> Any:
 
     For what others recorded.
     """
-    return _kept(value, MAX_DEPTH, _Room())
+    return _kept(value, MAX_DEPTH, _Room(MAX_KEPT_CHARACTERS, MAX_KEPT_ITEMS, MAX_KEPT_ITEMS))
 
 
 def _kept(value: Any, depth: int, room: _Room) -> Any:
@@ -198,13 +204,13 @@ def _item(value: object, room: _Room) -> Scalar:
     return "None" if value is None else room.scalar(value)
 
 
-def _own_items(values: Any) -> Iterator[Any]:
+def _own_items(values: Any, most: int) -> Iterator[Any]:
     # The builtin's own iterator, not one that a subclass brings along.
     base: Any = next(kind for kind in _CONTAINERS if is_a(values, kind))
-    if base.__len__(values) > MAX_ITEMS:
+    if base.__len__(values) > most:
         MARKED["too_many_items"] += 1
     items = iter(dict.items(values)) if base is dict else base.__iter__(values)
-    return islice(_while_unchanged(items), MAX_ITEMS)
+    return islice(_while_unchanged(items), most)
 
 
 def _while_unchanged(items: Iterator[Any]) -> Iterator[Any]:
@@ -231,13 +237,14 @@ def _foreign_pairs(attributes: Any) -> list[tuple[Any, Any]]:
 class _Room:
     """What one value may still take, over all its levels: 64 items in each of 4 levels would be 16 million."""
 
-    def __init__(self, characters: int = MAX_CHARACTERS) -> None:
-        self._items = MAX_NESTED
+    def __init__(self, characters: int = MAX_CHARACTERS, items: int = MAX_NESTED, at_once: int = MAX_ITEMS) -> None:
         self._characters = characters
+        self._items = items
+        self._at_once = at_once
 
     def items(self, values: Any) -> list[Any]:
         found = []
-        for item in _own_items(values):
+        for item in _own_items(values, self._at_once):
             if self._items <= 0 or self._characters <= 0:
                 MARKED["too_many_items"] += 1
                 break

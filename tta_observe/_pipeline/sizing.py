@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status, StatusCode
 
 from tta_observe import semconv
-from tta_observe._values import MAX_BYTES, clean, clean_text
+from tta_observe._values import MAX_BYTES, MAX_DEPTH, clean_text, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +38,7 @@ _FIELD: Final = 12
 """Tags and lengths around one value and its key."""
 
 _NUMBER: Final = 10
+_PLAIN: Final = frozenset({bool, int, float, type(None)})
 _MAX_ITEMS: Final = 4096
 """A longer sequence is cut; what is shorter is looked at item by item."""
 
@@ -85,23 +86,23 @@ def _copied(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return copy() if copy is not None else dict(attributes or {})
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, (str, bytes)):
+def _size(value: Any, depth: int = MAX_DEPTH) -> int:
+    kind = type(value)  # exactly: a class of somebody's own may bring a length of its own
+    if kind is str or kind is bytes:
         return _text_size(value)
-    if isinstance(value, (tuple, list)):
-        return sum(map(_item_size, value)) if len(value) <= _MAX_ITEMS else _TOO_LARGE
-    return _NUMBER if value is None or isinstance(value, (bool, int, float)) else _TOO_LARGE
-
-
-def _item_size(item: Any) -> int:
-    return _FIELD + (_text_size(item) if isinstance(item, (str, bytes)) else _NUMBER)
-
-
-def _text_size(text: str | bytes) -> int:
-    size = len(text)
-    if size > MAX_BYTES:
+    if kind in _PLAIN:
+        return _NUMBER
+    if not depth or kind not in (tuple, list, dict) or len(value) > _MAX_ITEMS:
         return _TOO_LARGE
-    return size if isinstance(text, bytes) or text.isascii() else getsizeof(text)
+    if kind is dict:
+        return sum(_text_size(key) + _size(item, depth - 1) + 2 * _FIELD for key, item in value.items())
+    return sum(_size(item, depth - 1) + _FIELD for item in value)
+
+
+def _text_size(text: Any) -> int:
+    if type(text) not in (str, bytes) or len(text) > MAX_BYTES:
+        return _TOO_LARGE
+    return len(text) if type(text) is bytes or text.isascii() else getsizeof(text)
 
 
 class _Cut(ReadableSpan):
@@ -113,7 +114,7 @@ class _Cut(ReadableSpan):
         events = room.kept((_cut_event(event) for event in span.events), _event_size)
         links = room.kept((Link(link.context, _cut(link.attributes)) for link in span.links), _link_size)
         super().__init__(
-            name=clean_text(span.name),
+            name=_name(span.name),
             context=span.context,
             parent=span.parent,
             resource=span.resource,
@@ -166,15 +167,19 @@ class _Room:
 
 
 def _cut(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = {k: v if _size(v) <= MAX_SPAN_BYTES else clean(v) for k, v in _copied(attributes).items()}
+    found = {k: v if _size(v) <= MAX_SPAN_BYTES else kept(v) for k, v in _copied(attributes).items()}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _cut_event(event: Event) -> Event:
-    return Event(clean_text(event.name), _cut(event.attributes), event.timestamp)
+    return Event(_name(event.name), _cut(event.attributes), event.timestamp)
 
 
 def _cut_status(status: Status) -> Status:
     if status.status_code is not StatusCode.ERROR or not status.description:
         return status
-    return Status(status.status_code, clean_text(status.description))
+    return Status(status.status_code, _name(status.description))
+
+
+def _name(given: Any) -> str:
+    return clean_text(given if type(given) is str else str(kept(given)))
