@@ -154,3 +154,26 @@ INSTRUMENTS: Final = (
     CACHE_SAVINGS,
 )
 """All of them, in the order in which they are documented."""
+
+SPANS_EXPORTED: Final = InstrumentSpec(
+    name="tta.export.spans",
+    kind="counter",
+    unit="{span}",
+    description="Spans that an exporter is done with.",
+    labels=(semconv.EXPORTER, semconv.OUTCOME),
+)
+
+SPANS_WAITING: Final = InstrumentSpec(
+    name="tta.export.waiting",
+    kind="up_down_counter",
+    unit="{span}",
+    description="Spans that an exporter still has.",
+    labels=(semconv.EXPORTER, semconv.OUTCOME),
+)
+
+OWN_INSTRUMENTS: Final = (SPANS_EXPORTED, SPANS_WAITING)
+"""
+What the pipeline says of itself, from a process's second collection on; no dashboard depends on it.
+
+Spans recorded = the sum of both, over every outcome of an exporter.
+"""

@@ -245,7 +245,16 @@ EXPORTER: Final = "tta.exporter"
 """Which exporter spans were given to, e.g. ``"otlp"``: allowed on metrics."""
 
 OUTCOME: Final = "tta.outcome"
-"""What became of them: ``delivered``, or why they were dropped. Few values: allowed on metrics."""
+"""What became of them: ``delivered``, ``queued``, ``in_flight``, or why they were dropped: allowed on metrics."""
+
+DELIVERED: Final = "delivered"
+"""Value of :data:`OUTCOME`: acknowledged by the receiver, or committed to the store."""
+
+QUEUED: Final = "queued"
+"""Value of :data:`OUTCOME`: waiting to be sent."""
+
+IN_FLIGHT: Final = "in_flight"
+"""Value of :data:`OUTCOME`: in the request that is being sent."""
 
 # Well-known values.
 

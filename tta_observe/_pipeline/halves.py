@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics.export import MetricsData
@@ -10,7 +12,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from tta_observe._export import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from opentelemetry.sdk.metrics.export import Metric, ResourceMetrics, ScopeMetrics
 
@@ -46,9 +48,13 @@ def _placed(metrics: MetricsData) -> Iterator[_Placed]:
             yield from ((resource, scope, metric) for metric in scope.metrics)
 
 
-def _together(placed: Sequence[_Placed]) -> Batch:
-    return Batch(
-        metrics=MetricsData(
-            [replace(resource, scope_metrics=[replace(scope, metrics=[metric])]) for resource, scope, metric in placed]
-        )
-    )
+def _together(placed: Iterable[_Placed]) -> Batch:
+    # By resource and scope as before: of two that are equal the encoder would keep one.
+    resources: list[ResourceMetrics] = []
+    for resource, of_resource in groupby(placed, itemgetter(0)):
+        scopes = [
+            replace(scope, metrics=[metric for *_, metric in of_scope])
+            for scope, of_scope in groupby(of_resource, itemgetter(1))
+        ]
+        resources.append(replace(resource, scope_metrics=scopes))
+    return Batch(metrics=MetricsData(resources))

@@ -11,28 +11,29 @@ from random import uniform
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
 
-from tta_observe._export import Batch, Exporter, ExportFailed
+from tta_observe._export import Exporter, ExportFailed
 from tta_observe._guard import LOGGER, guarded, quietly, swallow
-from tta_observe._pipeline.halves import halves
-from tta_observe._pipeline.health import Health
+from tta_observe._pipeline.accounts import with_accounts
 from tta_observe._pipeline.intake import LaneStats, Processor, Reader, suppress_instrumentation
 from tta_observe._pipeline.ledger import MAX_BATCH, MAX_QUEUE, Ledger
-from tta_observe._pipeline.zero import BornAtZero
+from tta_observe._pipeline.sender import Sender
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from tta_observe._pipeline.outlet import Outlet
     from tta_observe._settings import Signal
 
 __all__ = ["MAX_BATCH", "MAX_QUEUE", "Lane"]
 
-_SEND_TIMEOUT_S: Final = 10.0
 _NEVER_REACHED_S: Final = 0.3
 """What an exit waits for an endpoint that failed and never answered."""
 
-_SLACK_S: Final = 0.15
-"""The last request ends so long before the deadline, so that the worker is gone when the interpreter goes."""
+_LAST_S: Final = 0.15
+"""What a request that was interrupted at the deadline gets to end, before the interpreter does."""
 
 _FORCE_FLUSH_S: Final = 2.0
 """Longest that a flush of the application's own provider waits for our part."""
@@ -67,6 +68,9 @@ class Lane:
         self.signals = signals
         self.processor = Processor(self)
         self.reader: Reader | None = None
+        self.beside: Sequence[Outlet] = (self,)
+        """Whose accounts go out with the metrics: an exporter that gets nothing through is told of by the others."""
+        self._has_collected = False
         self._scope = scope
         self._intervals = span_interval_s, metric_interval_s
         self._ledger = Ledger()
@@ -74,9 +78,8 @@ class Lane:
         self._asked = self._answered = 0
         self._answer = True
         self._stopping = self._finished = self._closed = self._complete = False
-        self._deadline: float | None = None
-        self._health = Health(exporter.target, lambda: self._ledger.lost)
-        self._zeros = BornAtZero(time_ns())
+        self._sender = Sender(exporter, self._ledger, time_ns())
+        self._health = self._sender.health
         self._thread = threading.Thread(target=self._run, name=f"tta-observe-{exporter.name}", daemon=True)
 
     def with_reader(self) -> MetricReader:
@@ -141,19 +144,19 @@ class Lane:
             self._ledger.close()
             never_reached = self._health.failures and not self._health.reached
             earliest = min(deadline, monotonic() + _NEVER_REACHED_S) if never_reached else deadline
-            self._deadline = min(earliest, self._deadline or earliest)
+            self._sender.deadline = min(earliest, self._sender.deadline or earliest)
             self._ledger.changed.notify_all()
 
     def join(self) -> bool:
         """Wait for the worker until the deadline of :meth:`stop`; True when all that was recorded was delivered."""
         if self._thread.is_alive():
-            self._thread.join(max(0.0, (self._deadline or 0.0) - monotonic()))
+            self._thread.join(max(0.0, (self._sender.deadline or 0.0) - monotonic()))
         late = self._thread.is_alive()
         if self._close(late=late) and late:
             self._health.failed("TRACES", ExportFailed("no answer", retryable=True), last=True)
         quietly(self.exporter.close)
         if late:
-            self._thread.join(_SLACK_S)  # its request was interrupted: let it end before the interpreter does
+            self._thread.join(_LAST_S)
         return self._complete
 
     def abandon(self) -> None:
@@ -242,63 +245,16 @@ class Lane:
     @guarded
     def _cycle(self, *, with_metrics: bool) -> bool:
         """Send what is queued now, and the metrics; True when all of it was acknowledged."""
-        ok, waiting = True, self._ledger.waiting
-        while waiting > 0 and not self._closed:
-            spans = self._ledger.take()
-            failed = self._send("TRACES", Batch(spans=spans))
-            ok, waiting = ok and failed is None, waiting - len(spans)
-            if failed is not None and failed.retryable:
-                self._ledger.put_back()
-                break
+        ok = self._sender.spans()
         return (self._send_metrics() if with_metrics else True) and ok
 
     def _send_metrics(self) -> bool:
         reader = self.reader
         collected = reader.take() if reader is not None and not self._closed else None
         if collected is None:
-            return self._send("METRICS", Batch()) is None if self.exporter.name == "local" else True
-        return self._send("METRICS", Batch(metrics=self._zeros.add(collected, self._scope, time_ns()))) is None
-
-    def _send(self, signal: Signal, batch: Batch) -> ExportFailed | None:
-        """Send *batch*, in parts where it is too large for one request, and count what became of it."""
-        spoilt = -self.exporter.dropped
-        failed = self._attempt(batch)
-        spoilt += self.exporter.dropped
-        parts = halves(batch) if failed is not None and failed.too_large else None
-        if parts is not None:
-            return self._send_parts(signal, parts)
-        self._health.note(signal, failed, last=self._stopping)
-        if signal == "TRACES":
-            self._settle(len(batch.spans), spoilt, failed)
-        elif failed is None and batch.metrics is not None:
-            self._zeros.acknowledged(batch.metrics)
-        return failed
-
-    def _send_parts(self, signal: Signal, parts: tuple[Batch, Batch]) -> ExportFailed | None:
-        first = self._send(signal, parts[0])
-        # A point must not arrive before its zero, and what comes again must come in order.
-        if first is not None and (first.retryable or (signal == "METRICS" and not first.too_large)):
-            return first
-        return self._send(signal, parts[1]) or first
-
-    def _settle(self, size: int, spoilt: int, failed: ExportFailed | None) -> None:
-        """Count what became of the first *size* spans in flight, unless they are to be sent again."""
-        if failed is not None and failed.retryable:
-            return
-        kept = size - spoilt
-        lost = 0 if failed is None else kept if failed.rejected is None else min(failed.rejected, kept)
-        reason = "too_large" if failed is not None and failed.too_large else "export_failed"
-        self._ledger.settle(kept - lost, {"encode": spoilt, reason: lost})
-
-    def _attempt(self, batch: Batch) -> ExportFailed | None:
-        try:
-            self.exporter.send(self.exporter.encode(batch), self._time_left())
-        except ExportFailed as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - one batch that an exporter stumbles over must not hold up the rest
-            swallow(f"{type(self.exporter).__name__}.send", error)
-            return ExportFailed(type(error).__name__, retryable=False)
-        return None
-
-    def _time_left(self) -> float:
-        return _SEND_TIMEOUT_S if self._deadline is None else max(0.05, self._deadline - _SLACK_S - monotonic())
+            return self._sender.sign_of_life() if self.exporter.name == "local" else True
+        now_ns = time_ns()
+        if self._has_collected:  # a run of one collection is told by flush() and stats()
+            collected = with_accounts(collected, [lane.stats() for lane in self.beside], now_ns)
+        self._has_collected = True
+        return self._sender.metrics(collected, self._scope, now_ns)

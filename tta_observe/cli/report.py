@@ -18,6 +18,7 @@ from tta_observe.cli import empty, output, screen, words
 from tta_observe.dashboards import panels
 from tta_observe.local import queries
 from tta_observe.local.errors import StoreError, StoreMissing
+from tta_observe.local.exports import exports
 from tta_observe.local.paths import store_path
 from tta_observe.local.reader import StoreReader
 from tta_observe.local.rows import CacheRow, Health, Spending, Throughput, Window
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tta_observe.local.rows import (
         ConnectionRow,
         ErrorRow,
+        ExportRow,
         ModelRow,
         PrimitiveRow,
         ProcessRow,
@@ -69,6 +71,7 @@ class Report:
     connections: tuple[ConnectionRow, ...] = ()
     latest_runs: tuple[Run, ...] = ()
     processes: tuple[ProcessRow, ...] = ()
+    exports: tuple[ExportRow, ...] = ()
 
 
 def collect(store: StoreReader, name: str, window: Window, now_ns: int) -> Report:
@@ -95,12 +98,15 @@ def collect(store: StoreReader, name: str, window: Window, now_ns: int) -> Repor
         connections=panels.SERVICE_MAP.local(store, window),
         latest_runs=queries.latest_runs(store, window),
         processes=queries.processes(store, now_ns),
+        exports=exports(store, now_ns, now_ns - queries.SILENT_NS),
     )
 
 
 def to_json(report: Report) -> str:
-    """Write *report* as JSON of ASCII alone; what is not known is null."""
+    """Write *report* as JSON of ASCII alone; what is not known is null. Where nobody exports, that is left out."""
     found = asdict(report)
+    if not report.exports:
+        del found["exports"]
     health = report.health
     found["health"] |= {"total": health.total, "score": health.score, "error_rate": health.error_rate}
     return json.dumps(found, indent=2, allow_nan=False)

@@ -101,8 +101,8 @@ def sections(report: Report, width: int) -> list[list[Text]]:
     drawn = [table.lines(width) for make in tables if (table := make(report)).rows]
     if report.connections:
         drawn.append(_map(report))
-    runs, processes = _runs(report), _processes(report)
-    return [*drawn, *(table.lines(width) for table in (runs, processes) if table.rows)]
+    last = _runs(report), _processes(report), _exports(report)
+    return [*drawn, *(table.lines(width) for table in last if table.rows)]
 
 
 def _head(report: Report, width: int) -> list[Text]:
@@ -264,5 +264,23 @@ def _processes(report: Report) -> Table:
                 words.clock(row.heartbeat_ns),
             )
             for row in report.processes
+        ],
+    )
+
+
+def _exports(report: Report) -> Table:
+    return Table(
+        "Spans of live processes",
+        [_name("exporter"), *map(Column, ("recorded", "delivered", "waiting", "lost", "why"))],
+        [
+            (
+                row.exporter,
+                words.count(row.recorded),
+                words.count(row.delivered),
+                words.count(row.waiting),
+                words.count(sum(row.dropped.values())),
+                words.plain_text(", ".join(sorted(row.dropped))) or words.NOTHING,
+            )
+            for row in report.exports
         ],
     )

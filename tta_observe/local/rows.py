@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +179,19 @@ class ProcessRow:
     started_ns: int
     heartbeat_ns: int
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """What became of the spans that live processes gave to an exporter."""
+
+    exporter: str
+    delivered: int
+    waiting: int
+    dropped: Mapping[str, int]
+    """By reason."""
+
+    @property
+    def recorded(self) -> int:
+        """All of them."""
+        return self.delivered + self.waiting + sum(self.dropped.values())
