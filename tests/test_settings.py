@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hostile import KINDS, RAN
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -549,3 +550,76 @@ def test_service_name_comes_from_the_most_explicit_place(keywords, environ, name
     Everything is grouped by this name; a wrong one hides a service behind another.
     """
     assert name == settings(environ, **keywords).service_name
+
+
+PLAINTEXT = "headers go to collector:4317 in plaintext"
+
+
+@pytest.mark.parametrize(
+    ("environ", "keywords", "told"),
+    [
+        ({}, {"endpoint": "http://collector:4317", "headers": {"authorization": SECRET}}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317", "OTEL_EXPORTER_OTLP_HEADERS": f"a={SECRET}"}, {}, True),
+        ({}, {"endpoint": "http://collector:4317"}, False),
+        ({}, {"endpoint": "https://collector:4317", "headers": {"authorization": SECRET}}, False),
+        ({}, {"endpoint": "http://127.0.0.1:4317", "headers": {"authorization": SECRET}}, False),
+        ({}, {"endpoint": "http://[::1]:4317", "headers": {"authorization": SECRET}}, False),
+        ({}, {"endpoint": "http://localhost:4317", "headers": {"authorization": SECRET}}, False),
+        ({}, {"endpoint": "http://collector:4317", "headers": {"authorization": SECRET}, "exporter": "local"}, False),
+    ],
+    ids=str,
+)
+def test_headers_that_leave_the_machine_in_plaintext_are_told_once(environ, keywords, told):
+    """
+    A token that everybody on the way can read is worth a line; which token it is, is not.
+    """
+    problems = resolve(keywords, environ)[1]
+
+    assert told == any(PLAINTEXT in problem for problem in problems)
+    assert len(problems) == told
+    assert SECRET not in " ".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "more", "tls"),
+    [
+        ("collector:4317", {}, False),
+        ("collector:4317", {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem"}, True),
+        ("collector:4317", {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": "/key.pem"}, True),
+        ("collector:4317", {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem", "OTEL_EXPORTER_OTLP_INSECURE": "true"}, False),
+        ("http://collector:4317", {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem"}, False),
+        ("https://collector:4317", {}, True),
+    ],
+)
+def test_a_certificate_means_tls_where_no_scheme_says_otherwise(endpoint, more, tls):
+    """
+    Whoever names a CA file believes that what is sent is encrypted.
+    """
+    assert tls == settings({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **more}).targets["TRACES"].tls
+
+
+def test_keywords_show_no_secret_either():
+    """
+    A debugger, or a traceback that shows variables, prints them.
+    """
+    given = Keywords(
+        endpoint=f"http://me:{SECRET}@collector", headers={"authorization": SECRET}, resource_attributes={"k": 1}
+    )
+
+    assert SECRET not in repr(given) + str(given)
+    assert SECRET not in repr(settings(resource_attributes={"api_key": SECRET}))
+
+
+@pytest.mark.parametrize("name", ["environment", "prices", "resource_attributes", "exporter"])
+def test_a_wrong_value_is_shown_without_asking_it(name):
+    """
+    The message must not run code of the value, nor repeat a key.
+    """
+    for value in (KINDS["object"], KINDS["lying text"], [f"sk-{SECRET}-{SECRET}"], KINDS["wide"]):
+        RAN.clear()
+        with pytest.raises(ConfigurationError) as caught:
+            settings(**{name: value})
+
+        assert len(str(caught.value)) < 600
+        assert SECRET not in str(caught.value)
+        assert not set(RAN) - {"__class__"}  # pydantic asks for it

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tta_observe._settings.environment import Environment, Signal, word
 from tta_observe._settings.keywords import Keywords, checked, checked_prices
@@ -24,7 +24,7 @@ from tta_observe._settings.parts import (
     path_of,
     port_of,
 )
-from tta_observe._settings.targets import Target, target_of, unspoken
+from tta_observe._settings.targets import Target, exposed, target_of, unspoken
 from tta_observe.pricing import Price
 
 __all__ = ["SIGNALS", "ExporterName", "Keywords", "Settings", "Signal", "Target", "resolve"]
@@ -62,7 +62,7 @@ class Settings(BaseModel):
     redact: Callable[[str, Any], Any] | None
     flush_on_sigterm: bool
     prices: Mapping[str, Price]
-    resource_attributes: Mapping[str, Any]
+    resource_attributes: Mapping[str, Any] = Field(repr=False)
 
 
 def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
@@ -96,6 +96,9 @@ def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Se
         prices=checked_prices(given.prices or {}),
         resource_attributes=dict(given.resource_attributes or {}),
     )
+    for signal, names in exporters.items():
+        if "otlp" in names and (problem := exposed(settings.targets[signal])) is not None:
+            reader.problem(problem)
     return settings, reader.problems
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
+from tta_observe._secrets import masked
 from tta_observe._settings.parts import (
     DEFAULT_ENDPOINT,
     HTTP_EXTRA,
@@ -65,9 +66,9 @@ class Keywords(BaseModel):
     service_version: str | None = None
     environment: str | None = None
     exporter: Annotated[tuple[str, ...], BeforeValidator(exporters)] = ("auto",)
-    endpoint: Annotated[str | None, BeforeValidator(_endpoint)] = None
+    endpoint: Annotated[str | None, BeforeValidator(_endpoint)] = Field(None, repr=False)
     protocol: Literal["grpc", "http/protobuf"] | None = None
-    headers: Annotated[dict[str, str] | None, BeforeValidator(_headers)] = None
+    headers: Annotated[dict[str, str] | None, BeforeValidator(_headers)] = Field(None, repr=False)
     insecure: bool | None = None
     sample_ratio: float | None = Field(None, ge=0, le=1)
     export_interval_s: PositiveFloat | None = Field(None, allow_inf_nan=False)
@@ -143,7 +144,7 @@ def _told(name: str, value: object) -> str:
     """*value* as far as it is no secret, without running code of its class."""
     if name == "headers":
         return "..."
-    return display(shown(value) if name == "endpoint" and isinstance(value, str) else value)
+    return masked(display(shown(value) if name == "endpoint" and isinstance(value, str) else value))
 
 
 def checked_prices(prices: Mapping[str, Any]) -> dict[str, Price]:

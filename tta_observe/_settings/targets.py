@@ -51,6 +51,16 @@ class Target(BaseModel):
             return self.host == "localhost"
 
 
+def exposed(target: Target) -> str | None:
+    """What to say when the headers of *target*, which may be credentials, leave this machine in plaintext."""
+    if target.tls or target.is_loopback or not target.headers:
+        return None
+    return (
+        f"OTLP: headers go to {target.address} in plaintext, where everybody on the way can read them. "
+        "Write https:// in the endpoint, or send to a collector on this machine."
+    )
+
+
 def unspoken(given: Keywords, reader: Environment, signal: Signal) -> str | None:
     """What to say when *signal* is asked for in a protocol that is not spoken here; None when it is."""
     wanted = _wanted(given, reader, signal)
@@ -65,6 +75,9 @@ def unspoken(given: Keywords, reader: Environment, signal: Signal) -> str | None
         f"OTEL_EXPORTER_OTLP_PROTOCOL: http/protobuf needs {HTTP_LIBRARY}; without it this is grpc only, so the "
         f"telemetry goes to the local store. Run: {HTTP_EXTRA}"
     )
+
+
+_FILES: Final = ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
 
 
 def target_of(given: Keywords, reader: Environment, signal: Signal) -> Target:
@@ -115,7 +128,9 @@ def _tls(given: Keywords, reader: Environment, signal: Signal, address: Address 
         return not given.insecure
     if address is not None and address.tls is not None:
         return address.tls
-    return reader.otlp(signal, "INSECURE", word("true", "false"), "true or false") == "false"
+    insecure = reader.otlp(signal, "INSECURE", word("true", "false"), "true or false")
+    # Without a scheme it is plaintext, but nobody sets a certificate for that.
+    return insecure == "false" or (insecure is None and any(reader.otlp(signal, name, str, "") for name in _FILES))
 
 
 def _headers(given: Keywords, reader: Environment, signal: Signal) -> tuple[tuple[str, str], ...]:
