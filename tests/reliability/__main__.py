@@ -52,7 +52,7 @@ def main():
     directory = Path(tempfile.mkdtemp(prefix="tta-reliability-"))
     try:
         python = peers.prepared(given.subject) if given.subject != "ours" else sys.executable
-        bench = Bench(directory, python, given.subject, given.calls, given.seconds, given.seed)
+        bench = Bench(directory, python, given.subject, given.calls, given.seconds, given.seed, _protocol(given))
         names = given.row or [name for name, row in ROWS.items() if row.peers or given.subject == "ours"]
         results = run_rows(bench, names, given.rounds)
     finally:
@@ -64,12 +64,17 @@ def main():
     return 0 if all(result.findings.passed for result in results) else 1
 
 
+def _protocol(given):
+    return given.protocol or peers.PROTOCOLS.get(given.subject, "grpc")
+
+
 def _arguments():
     parser = argparse.ArgumentParser(prog="reliability", description=__doc__.splitlines()[1])
     parser.add_argument("--row", action="append", choices=sorted(ROWS, key=lambda n: int(n[1:])), metavar="R1")
     parser.add_argument("--rounds", type=int, default=1, help="run everything so often; the worst counts")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     parser.add_argument("--subject", default="ours", choices=["ours", *peers.PEERS], help="the library under test")
+    parser.add_argument("--protocol", choices=["grpc", "http/protobuf"], help="default: gRPC where the library has it")
     parser.add_argument("--calls", type=int, default=300_000, help="of the long run with the collector down")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the chaos run")
     parser.add_argument("--seed", type=int, default=4, help="of the chaos run")

@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from collector import collecting
+
 HOSTS = Path(__file__).parent / "hosts"
 ROOT = HOSTS.parents[2]
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYENV_ROOT")
@@ -101,6 +103,12 @@ class Bench:
     """Of the chaos run."""
     seed: int = 4
 
+    protocol: str = "grpc"
+
+    def collecting(self, mode="ok"):
+        """A collector while the block runs."""
+        return collecting(self.scratch(), mode, self.protocol)
+
     def scratch(self):
         """A fresh directory."""
         return Path(tempfile.mkdtemp(dir=self.directory))
@@ -113,6 +121,7 @@ class Bench:
             "HOME": str(place),
             "PYTHONPATH": os.pathsep.join([str(HOSTS), str(ROOT)]),  # the package that stands beside these checks
             "PYTHONWARNINGS": "ignore",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": self.protocol,
             "RELIABILITY_SUBJECT": self.subject,
             "TTA_OBSERVE_STORE": str(place / "store.db"),
         }

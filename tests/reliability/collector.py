@@ -1,5 +1,5 @@
 """
-An OTLP/gRPC collector that fails as it is told, and forgets nothing when it is killed.
+An OTLP collector, over gRPC or HTTP, that fails as it is told, and forgets nothing when it is killed.
 
 It runs in a process of its own. Each request is appended to a journal before it is answered, so what it holds can be
 read back exactly, whatever became of the process. Modes:
@@ -11,6 +11,7 @@ read back exactly, whatever became of the process. Modes:
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import struct
@@ -21,6 +22,7 @@ import time
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import grpc
@@ -31,6 +33,9 @@ _METHODS = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": "T",
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": "M",
 }
+_PATHS = {"/v1/traces": "T", "/v1/metrics": "M"}
+_HTTP_STATUS = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "DEADLINE_EXCEEDED": 504, "INVALID_ARGUMENT": 400}
+_HTTP_STATUS |= {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404}
 _REQUESTS = {"T": ExportTraceServiceRequest, "M": ExportMetricsServiceRequest}
 _HEAD = struct.Struct("<cdI")
 """Signal, monotonic time of arrival, length of the message that follows."""
@@ -52,10 +57,11 @@ class Request:
 class Collector:
     """A collector under remote control; *port* 0 is any that is free, and stays the same over restarts."""
 
-    def __init__(self, directory, mode="ok", port=0):
+    def __init__(self, directory, mode="ok", protocol="grpc", port=0):
         self.journal = Path(directory) / f"journal-{id(self):x}"
         self.journal.touch()
         self.port = port
+        self._protocol = protocol
         self._process = None
         self.start(mode)
 
@@ -64,7 +70,7 @@ class Collector:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, mode="ok"):
-        command = [sys.executable, __file__, str(self.port), mode, str(self.journal)]
+        command = [sys.executable, __file__, str(self.port), mode, str(self.journal), self._protocol]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self._process.stdout.readline()
         if not said:
@@ -134,9 +140,9 @@ def attributes_of(holder):
 
 
 @contextmanager
-def collecting(directory, mode="ok"):
+def collecting(directory, mode="ok", protocol="grpc"):
     """A collector while the block runs."""
-    collector = Collector(directory, mode)
+    collector = Collector(directory, mode, protocol)
     try:
         yield collector
     finally:
@@ -151,13 +157,32 @@ def refusing():
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-class _Answers(grpc.GenericRpcHandler):
-    """Both OTLP services, on bytes: nothing is decoded here, so that the collector takes little of the machine."""
+class _Answers:
+    """What becomes of a request: nothing is decoded here, so that the collector takes little of the machine."""
 
     def __init__(self, mode, journal):
         self.mode = mode
         self._journal = journal
         self._lock = threading.Lock()
+
+    def refusal(self, signal, body, is_waited_for=lambda: True):
+        """Keep *body*, or do not; returns the name of the gRPC status to refuse it with, None to acknowledge it."""
+        kind, _, argument = self.mode.partition(":")
+        if kind == "slow":
+            time.sleep(float(argument))
+        while self.mode == "silent" and is_waited_for():
+            time.sleep(0.02)
+        if kind == "err":
+            return argument
+        with self._lock:
+            head = _HEAD.pack(signal.encode(), time.monotonic(), len(body))
+            os.write(self._journal, head + body)  # one write: a kill leaves all of it or nothing
+        return "UNAVAILABLE" if kind == "lose" else None
+
+
+class _Grpc(grpc.GenericRpcHandler):
+    def __init__(self, answers):
+        self._answers = answers
 
     def service(self, details):
         signal = _METHODS.get(details.method)
@@ -166,37 +191,60 @@ class _Answers(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(lambda body, context: self._answer(signal, body, context))
 
     def _answer(self, signal, body, context):
-        kind, _, argument = self.mode.partition(":")
-        if kind == "slow":
-            time.sleep(float(argument))
-        while self.mode == "silent" and context.is_active():
-            time.sleep(0.02)
-        if kind == "err":
-            context.abort(grpc.StatusCode[argument], "as the check says")
-        with self._lock:
-            head = _HEAD.pack(signal.encode(), time.monotonic(), len(body))
-            os.write(self._journal, head + body)  # one write: a kill leaves all of it or nothing
-        if kind == "lose":
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the answer is lost")
+        refusal = self._answers.refusal(signal, body, context.is_active)
+        if refusal is not None:
+            context.abort(grpc.StatusCode[refusal], "as the check says")
         return b""
 
 
-def _serve(port, mode, journal):
+class _Http(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        signal = _PATHS.get(self.path)
+        refusal = "NOT_FOUND" if signal is None else self.server.answers.refusal(signal, body)
+        self.send_response(200 if refusal is None else _HTTP_STATUS.get(refusal, 500))
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def _serve(port, mode, journal, protocol):
     if mode == "black hole":
         with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
             print(listener.getsockname()[1], flush=True)
             sys.stdin.read()
         return
     answers = _Answers(mode, os.open(journal, os.O_WRONLY | os.O_APPEND))
-    server = grpc.server(futures.ThreadPoolExecutor(8), [answers], options=[("grpc.so_reuseport", 0)])
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
-    server.start()
-    print(port, flush=True)
+    print(_start(port, answers, protocol), flush=True)
     for line in sys.stdin:
         answers.mode = line.strip()
         print("done", flush=True)
-    server.stop(0)  # whoever held our standard input is gone
+    os._exit(0)  # whoever held our standard input is gone
+
+
+def _start(port, answers, protocol):
+    """Serve on threads; returns the port."""
+    if protocol == "grpc":
+        server = grpc.server(futures.ThreadPoolExecutor(8), [_Grpc(answers)], options=[("grpc.so_reuseport", 0)])
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        server.start()
+        _KEPT.append(server)  # it stops when nobody holds it
+        return port
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Http)
+    server.answers = answers
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
+_KEPT = []
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    _serve(int(sys.argv[1]), *sys.argv[2:])

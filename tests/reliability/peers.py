@@ -15,6 +15,9 @@ PEERS = {
 }
 """Name here: what is installed. The first one's version is named in the table."""
 
+PROTOCOLS = {"logfire": "http/protobuf", "traceloop": "http/protobuf"}
+"""What they send where they do not use gRPC."""
+
 
 def prepared(subject):
     """The interpreter that *subject* is installed for."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 
-from collector import collecting
 from findings import Findings
 from rows_exit import check_ledger
 from scorecard import row
@@ -38,7 +37,7 @@ EVERY_CODE = [
 )
 def chaos(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         running = bench.start(
             "chaotic", bench.seconds, bench.seed, endpoint=collector.endpoint, deadline_s=bench.seconds + 60
         )

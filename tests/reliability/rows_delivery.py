@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from collector import collecting
 from findings import Findings
 from rows_exit import check_ledger
 from scorecard import row
@@ -20,7 +19,7 @@ MESSAGE_LIMIT = 4 * 2**20
 )
 def outage(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         running = bench.start("steady", 40, 100, endpoint=collector.endpoint, deadline_s=80)
         running.said("ready")
         time.sleep(10)
@@ -43,7 +42,7 @@ def outage(bench):
 @row("R8", "Log lines, 60 s down, then up again", "≤ 2 lines, 0 tracebacks, one more on recovery", peers=True)
 def log_lines(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         collector.kill()
         running = bench.start("steady", 97, 20, endpoint=collector.endpoint, deadline_s=150)
         running.said("ready")
@@ -75,7 +74,7 @@ def log_lines(bench):
 )
 def large_spans(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("large", "up", endpoint=collector.endpoint, deadline_s=60)
         ids = collector.span_ids()
         sizes = [len(request.body) for request in collector.requests()]

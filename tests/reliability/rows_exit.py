@@ -6,7 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from collector import collecting, refusing
+from collector import refusing
 from environments import environment, interpreters
 from findings import Findings
 from scorecard import row
@@ -40,7 +40,7 @@ def refused(bench):
             findings.at_most(f"{way} after {pause_s} s", 0.4, ended.exit_s, "s")
             findings.same(f"{way} return code", code, ended.code)
             _only_ours(findings, bench, ended, created=10)
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         running = bench.start("leave", 10, 2.5, "end", endpoint=collector.endpoint, deadline_s=60)
         _until(collector.span_ids)
         collector.kill()
@@ -60,7 +60,7 @@ def refused(bench):
 )
 def black_hole(bench):
     findings = Findings()
-    with collecting(bench.scratch(), "black hole") as collector:
+    with bench.collecting("black hole") as collector:
         for version, python in pythons(bench, findings):
             ended = bench.run("leave", 5000, 0, "end", endpoint=collector.endpoint, python=python, deadline_s=90)
             findings.at_most(version, 2.3, ended.exit_s, "s")
@@ -72,7 +72,7 @@ def black_hole(bench):
 @row("R3", "flush(1.0), refused and black hole", "≤ 1.2 s and returns False", timed=True, peers=True)
 def flush(bench):
     findings = Findings()
-    with refusing() as refused_at, collecting(bench.scratch(), "black hole") as silent:
+    with refusing() as refused_at, bench.collecting("black hole") as silent:
         for place, endpoint in [("refused", refused_at), ("black hole", silent.endpoint)]:
             for pause_s in (0, 1.5):
                 ended = bench.run("leave", 10, pause_s, "flush", endpoint=endpoint, deadline_s=60)
@@ -89,7 +89,7 @@ def flush(bench):
 )
 def slow_network(bench):
     findings = Findings()
-    with collecting(bench.scratch(), "black hole") as silent:
+    with bench.collecting("black hole") as silent:
         places = {
             "no such name": {"endpoint": "http://collector.invalid:4317"},
             "black hole": {"endpoint": silent.endpoint},
@@ -113,7 +113,7 @@ def slow_network(bench):
 def cost(bench):
     findings = Findings()
     up, down = [], []
-    with collecting(bench.scratch()) as collector, refusing() as endpoint:
+    with bench.collecting() as collector, refusing() as endpoint:
         for _ in range(3):
             up.append(bench.run("cost", 10_000, endpoint=collector.endpoint, deadline_s=60).said)
             down.append(bench.run("cost", 10_000, endpoint=endpoint, deadline_s=60).said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector import collecting, refusing
+from collector import refusing
 from findings import Findings
 from rows_exit import check_ledger
 from scorecard import row
@@ -49,7 +49,7 @@ def long_run(bench):
 )
 def labels(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("labels", endpoint=collector.endpoint, deadline_s=90)
         agents = {found.get("agent.type") for _, found, _ in collector.points("primitive.execution.count")}
     findings.at_most("values of a label", 201, len(agents - {None}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from collector import collecting
 from environments import environment
 from findings import Findings
 from rows_exit import pythons
@@ -21,7 +20,7 @@ from scorecard import row
 )
 def forks(bench):
     findings = Findings()
-    with collecting(bench.scratch(), "slow:0.02") as collector:
+    with bench.collecting("slow:0.02") as collector:
         ended = bench.run("forking", 80, endpoint=collector.endpoint, deadline_s=120)
         findings.all_of("children that ended", 80, ended.said.get("ended"))
         findings.at_most("slowest fork()", 100, ended.said.get("slowest_fork_ms"), "ms")
@@ -33,7 +32,7 @@ def forks(bench):
 
 
 def _held_locks(findings, bench):
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("held_locks", endpoint=collector.endpoint, deadline_s=120)
     findings.same("hung with a lock held", [], ended.said.get("hung", "it did not finish"))
     findings.at_least("locks held", 5, ended.said.get("locks"))
@@ -47,7 +46,7 @@ def _held_locks(findings, bench):
 )
 def fork_metrics(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("fork_metrics", endpoint=collector.endpoint, deadline_s=60)
         points = collector.points("primitive.execution.count")
         spans = collector.span_ids()
@@ -74,14 +73,14 @@ def multiprocessing_children(bench):
     findings = Findings()
     for version, python in pythons(bench, findings):
         for way in ("fork", "spawn"):
-            with collecting(bench.scratch()) as collector:
+            with bench.collecting() as collector:
                 ended = bench.run("children", way, endpoint=collector.endpoint, python=python, deadline_s=60)
                 ids = collector.span_ids()
             findings.ended_well(ended)
             findings.all_of(f"{version} {way}", 31, len(set(ids)))
             findings.same(f"{version} {way}: sent twice", 0, len(ids) - len(set(ids)))
             findings.at_most("child's exit", 2.0, ended.said.get("child_exit_s"), "s")
-        with collecting(bench.scratch(), "black hole") as silent:
+        with bench.collecting("black hole") as silent:
             ended = bench.run("children", "fork", endpoint=silent.endpoint, python=python, deadline_s=60)
             findings.at_most("child's exit, black hole", 2.2, ended.said.get("child_exit_s"), "s")
     return findings
@@ -91,7 +90,7 @@ def multiprocessing_children(bench):
 def gevent(bench):
     findings = Findings()
     python = environment("gevent", sys.executable, "gevent")
-    with collecting(bench.scratch(), "black hole") as silent, collecting(bench.scratch()) as collector:
+    with bench.collecting("black hole") as silent, bench.collecting() as collector:
         for place, endpoint in (("black hole", silent.endpoint), ("up", collector.endpoint), ("local store", None)):
             ended = bench.run("gevents", endpoint=endpoint, python=python, deadline_s=60)
             findings.at_most(f"gap, {place}", 100, ended.said.get("longest_gap_ms"), "ms")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collector import collecting
 from findings import Findings
 from scorecard import row
 
@@ -30,7 +29,7 @@ def canaries(bench):
         "API_KEY": CANARIES["variable"],
     }
     malformed = {"OTEL_EXPORTER_OTLP_HEADERS": f"{CANARIES['header']} without a name", "API_KEY": CANARIES["variable"]}
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         for exporter, env in (("otlp", header), ("otlp", malformed), ("local", header), ("console", header)):
             ended = bench.run("careless", exporter, *CANARIES.values(), endpoint=collector.endpoint, env=env)
             findings.same(f"{exporter}: exit code", 0, ended.code)

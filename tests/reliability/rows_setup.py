@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from collector import collecting
 from findings import Findings
 from scorecard import row
 
@@ -35,7 +34,7 @@ FAULTS = ("fd limit", "thread", "read-only home", "closed stderr", "broken handl
 def many_setups(bench):
     findings = Findings()
     for way in ("racing", "twice", "foreign", "early"):
-        with collecting(bench.scratch()) as collector:
+        with bench.collecting() as collector:
             ended = bench.run("setups", way, endpoint=collector.endpoint, deadline_s=40)
             ids = collector.span_ids()
         findings.ended_well(ended)
@@ -52,11 +51,11 @@ def many_setups(bench):
 def faults(bench):
     findings = Findings()
     for variable, value in BAD_VARIABLES.items():
-        with collecting(bench.scratch()) as collector:
+        with bench.collecting() as collector:
             ended = bench.run("faulty", "none", endpoint=collector.endpoint, env={variable: value})
         _judge(findings, variable, ended)
     for fault in FAULTS:
-        with collecting(bench.scratch()) as collector:
+        with bench.collecting() as collector:
             ended = bench.run("faulty", fault, endpoint=None if fault == "read-only home" else collector.endpoint)
             spans = [span for _, span in collector.spans()]
         _judge(findings, fault, ended)
@@ -78,7 +77,7 @@ def _judge(findings, what, ended):
 
 def _behind_a_proxy(findings, bench):
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"), "http://127.0.0.1:9")
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("faulty", "none", endpoint=collector.endpoint, env=proxies)
         findings.same("behind a proxy: spans", ended.said.get("spans"), len(collector.span_ids()))
     _judge(findings, "behind a proxy", ended)

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 
-from collector import collecting, refusing
+from collector import refusing
 from findings import Findings
 from scorecard import row
 
@@ -40,17 +40,17 @@ def reentrancy(bench):
 )
 def sigterm(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         calls, ended = _terminated(bench, collector, {})
         findings.same("default: exit code", -signal.SIGTERM, ended.code)
         held = len(set(collector.span_ids()))
         findings.at_most("default: lost", 1.1, (calls - held) / RATE, "s of spans")
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         calls, ended = _terminated(bench, collector, {"flush_on_sigterm": True})
         findings.same("handler: exit code", -signal.SIGTERM, ended.code)
         findings.same("handler: spans lost", 0, calls - len(set(collector.span_ids())))
         findings.same("handler: stderr", "", ended.err)
-    with collecting(bench.scratch(), "black hole") as silent:
+    with bench.collecting("black hole") as silent:
         begun = time.monotonic()
         _, ended = _terminated(bench, silent, {"flush_on_sigterm": True})
         findings.same("handler, black hole: exit code", -signal.SIGTERM, ended.code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collector import collecting
 from findings import Findings
 from scorecard import row
 
@@ -14,7 +13,7 @@ from scorecard import row
 )
 def bad_numbers(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("bad_numbers", endpoint=collector.endpoint, deadline_s=40)
         arrived = {name: collector.points(name) for name in ended.said.get("instruments", [])}
     findings.same("raised", [], ended.said.get("raised", "it did not finish"))
@@ -39,7 +38,7 @@ def bad_numbers(bench):
 )
 def hostile_values(bench):
     findings = Findings()
-    with collecting(bench.scratch()) as collector:
+    with bench.collecting() as collector:
         ended = bench.run("hostile", endpoint=collector.endpoint, deadline_s=60)
         names = [span.attributes for _, span in collector.spans()]
     cases = ended.said.get("cases", 0)

@@ -87,15 +87,18 @@ def test_a_program_that_hangs_is_ended_and_told(bench, tmp_path):
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("mode", ["ok", "err:UNAVAILABLE", "lose", "slow:0.1"])
-def test_collector_does_as_it_is_told_and_keeps_it_when_killed(bench, tmp_path, mode):
+def test_collector_does_as_it_is_told_and_keeps_it_when_killed(bench, tmp_path, mode, protocol):
     """
     What it holds is the measure of all delivery: it must not depend on how the collector ended.
     """
     (tmp_path / "calls.py").write_text(CALLS, encoding="utf-8")
-    with collecting(tmp_path) as collector:
+    if protocol == "http/protobuf":
+        pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp-http")
+    with collecting(tmp_path, protocol=protocol) as collector:
         collector.become(mode)
-        found = bench.run("calls", collector.endpoint)
+        found = bench.run("calls", collector.endpoint, env={"OTEL_EXPORTER_OTLP_PROTOCOL": protocol})
         collector.kill()
         names = [span.name for _, span in collector.spans()]
     acknowledged = mode in ("ok", "slow:0.1")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 
-from subject import say
+from subject import ledger_of, say
 
 import tta_observe
 
@@ -82,20 +82,14 @@ def caller(number):
 
 
 def read(telemetry):
-    """The ledger now; None without an exporter."""
-    row = telemetry.stats().exporters[0]
-    ledger = {
-        "created": row.recorded,
-        "exported": row.delivered,
-        "dropped": sum(row.dropped.values()),
-        "queued": row.waiting,
-        "in_flight": getattr(row, "in_flight", 0),
-    }
+    """The ledger now; one that does not add up is remembered."""
+    ledger = ledger_of(telemetry.stats().exporters[0])
+    reasons = ledger.pop("reasons")
     parts = sum(ledger[part] for part in ("exported", "dropped", "queued", "in_flight"))
     if parts != ledger["created"]:
         uneven.append(ledger)
     # Of these the collector may hold some: their acknowledgement did not come.
-    ledger["unsure"] = sum(count for reason, count in row.dropped.items() if reason in ("export_failed", "shutdown"))
+    ledger["unsure"] = sum(count for reason, count in reasons.items() if reason in ("export_failed", "shutdown"))
     return ledger
 
 
