@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
 
 import pytest
 from hypothesis import example, given
@@ -941,6 +942,55 @@ def test_host_that_is_not_of_this_machine_is_one_warning(monkeypatch, caplog, ho
 
     assert 1 == len(caplog.records)
     assert f"of {host}" in caplog.text
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_name_that_takes_long_to_look_up_holds_nobody_up(monkeypatch, caplog, known):
+    """
+    Name servers that do not answer take a minute to be given up, and a service must start without them.
+    """
+    look_up = socket.getaddrinfo
+    waiting = threading.Event()
+
+    def slow(host, port, *args, **kwargs):
+        if host != "slow.example":
+            return look_up(host, port, *args, **kwargs)
+        waiting.wait(5)
+        return look_up("127.0.0.1" if known else "no.such.host.invalid", port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "slow.example")
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
+    begun = time.monotonic()
+    configure(exporter="prometheus")
+    took = time.monotonic() - begun
+    call()
+    waiting.set()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and not caplog.records and "127.0.0.1" not in target():
+        time.sleep(0.01)
+
+    assert took < 0.2
+    assert (0 if known else 1) == len(caplog.records)
+    if known:
+        with urlopen(target(), timeout=5) as answer:
+            assert "primitive_execution_count" in answer.read().decode()
+
+
+def test_shutdown_does_not_wait_for_a_name_that_is_still_looked_up(monkeypatch):
+    """
+    Programs end while name servers are down, too.
+    """
+    waiting = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: waiting.wait(5) and [])
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "slow.example")
+    configure(exporter="prometheus")
+    begun = time.monotonic()
+    tta_observe.shutdown()
+    took = time.monotonic() - begun
+    waiting.set()
+
+    assert took < 0.5
 
 
 def test_spans_go_elsewhere_or_nowhere(tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.exposition import choose_encoder
 
-from tta_observe._guard import guarded, quietly
+from tta_observe._guard import LOGGER, guarded, quietly
 from tta_observe._pipeline.intake import LaneStats, Reader
 from tta_observe._pipeline.scrape.exposition import Exposition
 from tta_observe._pipeline.scrape.server import Page, Server
@@ -42,7 +42,11 @@ class Endpoint:
         self._turn = threading.Lock()
         self._failed = 0
         self._server = _listening(host, port, self.scrape)
-        self.target = self._server.url
+
+    @property
+    def target(self) -> str:
+        """Where the page is."""
+        return self._server.url
 
     def with_reader(self) -> MetricReader:
         """Make the reader that each scrape collects from."""
@@ -119,10 +123,16 @@ class _Families:
 
 def _listening(host: str, port: int, scrape: Callable[[str], Any]) -> Server:
     try:
-        return Server(host, port, scrape)
-    except (OSError, ValueError) as error:  # names that cannot be looked up raise either
-        raise OSError(
-            f"nothing can listen on port {port} of {host} ({getattr(error, 'strerror', None) or error}). "
-            "Set OTEL_EXPORTER_PROMETHEUS_PORT to another port, or to 0 for any that is free; "
-            "where many processes are measured, write exporter='otlp'."
-        ) from error
+        server = Server(host, port, scrape)
+    except OSError as error:
+        raise OSError(_advice(host, port, error)) from error
+    server.failed = lambda error: LOGGER.warning("exporter prometheus is left out: %s", _advice(host, port, error))
+    return server
+
+
+def _advice(host: str, port: int, error: Exception) -> str:
+    return (
+        f"nothing can listen on port {port} of {host} ({getattr(error, 'strerror', None) or error}). "
+        "Set OTEL_EXPORTER_PROMETHEUS_PORT to another port, or to 0 for any that is free; "
+        "where many processes are measured, write exporter='otlp'."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import sys
@@ -23,6 +24,9 @@ PATH: Final = "/metrics"
 MOST_CONNECTIONS: Final = 32
 """At once; past it the oldest is hung up on, so that connections that do nothing cannot keep a scrape out."""
 
+_LOOK_UP_S: Final = 0.01
+"""What a host that configures waits for a name: those of its own files are known in less, and DNS may take minutes."""
+
 
 class Page(NamedTuple):
     """What is answered, and what is called once it was written."""
@@ -36,8 +40,10 @@ class Server(ThreadingTCPServer):
     """
     Listens; each request has a thread of its own, which ends with the process.
 
+    A name that has to be looked up is looked up by the thread that serves: whoever configures does not wait for DNS.
+
     Raises:
-        OSError: nobody can listen there.
+        OSError: nobody can listen there; of a name, :attr:`failed` is told instead.
     """
 
     allow_reuse_address = os.name != "nt"  # there it would let two processes listen on one port
@@ -47,10 +53,19 @@ class Server(ThreadingTCPServer):
 
     def __init__(self, host: str, port: int, scrape: Callable[[str], Page | None]) -> None:
         self.scrape = scrape
+        self.failed: Callable[[Exception], None] | None = None
         self._open: OrderedDict[socket.socket, None] = OrderedDict()
-        self.address_family, address = _resolved(host, port)
-        super().__init__(address, _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, name="tta-observe-prometheus", daemon=True)
+        self._named = None if host == "localhost" or _is_address(host) else (host, port)
+        self._is_serving = self._is_stopped = False
+        self._is_known = threading.Event()
+        self._state = threading.Lock()
+        if self._named is None:
+            self.address_family, address = _resolved(host, port)
+            super().__init__(address, _Handler)
+        else:
+            super().__init__(self._named, _Handler, bind_and_activate=False)
+            self.server_address = self._named
+        self._thread = threading.Thread(target=self._serve, name="tta-observe-prometheus", daemon=True)
 
     @property
     def url(self) -> str:
@@ -62,14 +77,43 @@ class Server(ThreadingTCPServer):
     def start(self) -> None:
         """Start to answer."""
         self._thread.start()
+        self._is_known.wait(_LOOK_UP_S)
 
     def stop(self) -> None:
         """Stop to listen, and hang up on everybody."""
         for waiting in (self.socket, *self._open):  # wakes the threads that wait for them
             _hang_up(waiting)
-        if self._thread.is_alive():
+        with self._state:
+            self._is_stopped = True
+        if self._is_serving and self._thread.is_alive():
             self.shutdown()
         self.server_close()
+
+    def _serve(self) -> None:
+        found = self._named is None or self._bound(*self._named)
+        self._is_known.set()
+        if not found:
+            return
+        with self._state:
+            self._is_serving = not self._is_stopped
+        if self._is_serving:
+            self.serve_forever()
+        else:
+            self.server_close()
+
+    def _bound(self, host: str, port: int) -> bool:
+        try:
+            self.address_family, self.server_address = _resolved(host, port)
+            self.socket.close()
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_bind()
+            self.server_activate()
+        except (OSError, ValueError) as error:  # names that cannot be looked up raise either
+            self.server_close()
+            if self.failed is not None:
+                self.failed(error)
+            return False
+        return True
 
     def abandon(self) -> None:
         """Close our copies in a process that was forked; to shut a connection down would do so for the parent."""
@@ -149,6 +193,13 @@ class _Handler(BaseHTTPRequestHandler):
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):  # the other side did
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
