@@ -1,6 +1,7 @@
 """Arguments are checked where they were written."""
 
 import pytest
+from hostile import KINDS, RAN
 
 from tta_observe import _arguments
 from tta_observe.errors import ConfigurationError
@@ -50,3 +51,29 @@ def test_attributes_must_be_a_mapping():
     """
     with pytest.raises(ConfigurationError, match="attributes="):
         _arguments.attributes([("a", 1)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda value: _arguments.identifier("type", value),
+        lambda value: _arguments.text("name", value),
+        lambda value: _arguments.one_of("status", value, ("success",)),
+        _arguments.attributes,
+    ],
+    ids=["identifier", "text", "one_of", "attributes"],
+)
+def test_anything_is_taken_or_refused_in_our_words(check, kind):
+    """
+    The message shows what came in, at a size that can be read, and without running code of it.
+    """
+    RAN.clear()
+    complaint = ""
+    try:
+        check(KINDS[kind])
+    except ConfigurationError as error:
+        complaint = str(error)
+
+    assert set(RAN) <= {"items"}  # how else would a mapping be read
+    assert len(complaint) < 400

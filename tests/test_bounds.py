@@ -83,3 +83,14 @@ def test_connections_stay_below_what_the_sdk_drops():
 
     assert len(found) <= 1801
     assert (("source.primitive", "other"), ("target.primitive", "other"), ("connection.type", "nested")) in found
+
+
+def test_a_secret_in_a_label_is_never_a_label():
+    """
+    Labels are kept for the life of a backend, and shown to everybody.
+    """
+    bounds = LabelBounds(limit=1)
+    shown = [bounds.value("llm.model_name", f"sk-{'c4n4ry' * n}") for n in (4, 5, 4)]
+
+    assert ["[redacted]"] * 3 == shown
+    assert {} == dict(bounds.overflows)

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import json
+import time
 
 import pytest
 
@@ -98,3 +99,108 @@ def test_a_failing_str_still_leaves_a_stack_trace():
     event = exception_event(BadError(), "BadError", None, "message")
 
     assert "BadError" in event["exception.stacktrace"]
+
+
+def test_an_exception_group_that_branches_for_ever_takes_no_time():
+    """
+    A retry of retries of gathers is a tree; writing all of it out would take longer than the program ran.
+    """
+    error = ValueError("leaf")
+    for _ in range(12):
+        error = ExceptionGroup("branch", [error] * 10)
+    began = time.thread_time()
+    event = exception_event(error, "ExceptionGroup", "branch", "message")
+
+    assert time.thread_time() - began < 0.05
+    assert event["exception.stacktrace"].endswith("  | ExceptionGroup: branch (10 sub-exceptions)\n")
+
+
+def test_what_a_group_holds_is_written_out():
+    """
+    The group says that tasks failed; its members say why.
+    """
+    error = ExceptionGroup("two tasks failed", [ValueError("first"), KeyError("second")])
+    error.add_note("while fetching")
+    trace = exception_event(error, "ExceptionGroup", "two tasks failed", "message")["exception.stacktrace"]
+
+    assert [
+        "ExceptionGroup: two tasks failed (2 sub-exceptions)",
+        "while fetching",
+        "  | ValueError: first",
+        "  | KeyError: 'second'",
+    ] == trace.splitlines()
+
+
+def test_the_cause_stands_before_its_effect():
+    """
+    As Python prints it.
+    """
+    with pytest.raises(RuntimeError) as caught:
+        _effect()
+    lines = exception_event(caught.value, "RuntimeError", "effect", "message")["exception.stacktrace"].splitlines()
+
+    assert "RuntimeError: effect" == lines[-1]
+    assert lines.index("KeyError: 'cause'") < lines.index(
+        "The above exception was the direct cause of the following exception:"
+    )
+    assert 2 == lines.count("Traceback (most recent call last):")
+
+
+def _effect():
+    try:
+        raise KeyError("cause")
+    except KeyError as error:
+        raise RuntimeError("effect") from error
+
+
+def test_a_chain_of_ten_thousand_causes_is_cut():
+    """
+    A loop that re-raises builds one.
+    """
+    error = None
+    for n in range(10_000):
+        made = ValueError(n)
+        made.__context__ = error
+        error = made
+    began = time.thread_time()
+    trace = exception_event(error, "ValueError", "9999", "message")["exception.stacktrace"]
+
+    assert time.thread_time() - began < 0.05
+    assert 4 == trace.count("ValueError: ")
+
+
+def test_half_a_line_is_left_out():
+    """
+    Of a secret that was cut in two, the second half looks like nothing.
+    """
+    trace = exception_event(ValueError("secret=" + "x" * 8000 + "\nlast"), "ValueError", "", "full")
+
+    assert "x" not in trace["exception.stacktrace"] or "secret=" in trace["exception.stacktrace"]
+
+
+class LyingError(BaseException):
+    """Says that it is another."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("class")
+
+    @property
+    def __cause__(self):
+        raise RuntimeError("cause")
+
+
+class Code:
+    def __eq__(self, other):
+        raise RuntimeError("eq")
+
+    __hash__ = object.__hash__
+
+
+def test_no_code_of_an_exception_runs_but_its_text():
+    """
+    How it ended is read off the object as Python itself keeps it.
+    """
+    assert ("error", "SystemExit", False) == tuple(classify(SystemExit(Code())))
+    assert "error" == classify(LyingError()).status
+    assert "LyingError" in exception_event(LyingError(), "LyingError", None, "message")["exception.stacktrace"]

@@ -3,13 +3,22 @@
 import datetime
 import decimal
 import enum
+import json
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+from hostile import KINDS, RAN
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest as PB2ExportTraceServiceRequest,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 
 from tta_observe._values import (
     MAX_BYTES,
@@ -20,8 +29,13 @@ from tta_observe._values import (
     clean_text,
     digest,
     finite_number,
+    forget_marked,
+    kept,
+    marked,
+    shown,
     whole_number,
 )
+from tta_observe.local.records import to_json
 
 
 class Hostile:
@@ -230,3 +244,94 @@ def test_class_name_is_qualified_when_not_builtin():
     ``error.type`` of two libraries' ``TimeoutError`` must not fall together.
     """
     assert ("ValueError", "decimal.InvalidOperation") == (class_name(ValueError), class_name(decimal.InvalidOperation))
+
+
+@pytest.mark.parametrize("function", [clean, kept, clean_label, shown, digest, finite_number, whole_number])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_code_of_any_value_runs(function, kind):
+    """
+    A method that waits, raises or calls back would do so in the middle of the application.
+    """
+    RAN.clear()
+    began = time.thread_time()
+    function(KINDS[kind])
+    took_s = time.thread_time() - began
+
+    assert [] == RAN
+    assert took_s < 0.02  # measured below 0.001 on an idle machine
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_kept_can_be_encoded(kind):
+    """
+    Spans of other libraries hold what the SDK let through, and their batch holds ours.
+    """
+    assert PB2ExportTraceServiceRequest is type(encode_spans([_span({"k": kept(KINDS[kind])})]))
+    assert "k" in json.loads(to_json({"k": kept(KINDS[kind])}))
+
+
+def _span(attributes):
+    context = SpanContext(1, 2, is_remote=False)
+    return ReadableSpan("s", context, resource=Resource({}), attributes=attributes, start_time=1, end_time=2)
+
+
+def test_kept_keeps_structure():
+    """
+    A backend shows a mapping as one; making text of it would be our doing.
+    """
+    given = {"a": [1, "b", {"c": b"\xff"}], "n": None, "vector": [0.5] * 1000}
+
+    assert {"a": (1, "b", {"c": b"\xff"}), "n": None, "vector": (0.5,) * 1000} == kept(given)
+
+
+def test_secrets_inside_are_known_by_their_names():
+    """
+    Once it is a JSON text nobody can tell how deep the name of a secret reached.
+    """
+    found = {"headers": {"authorization": {"scheme": ["x"]}, "n": 1}}
+
+    assert '{"headers": {"authorization": "[redacted]", "n": 1}}' == clean(found)
+    assert {"headers": {"authorization": "[redacted]", "n": 1}} == kept(found)
+
+
+def test_what_is_lost_is_counted_by_reason():
+    """
+    ``stats()`` says why a value looks odd, before anybody searches for it.
+    """
+    forget_marked()
+    clean_attributes({"a": "x" * 10_000, "b": object(), "c": [[[[[[1]]]]]], "d": list(range(100)), 5: 1})
+
+    assert {"cut": 1, "unknown_type": 1, "too_deep": 1, "too_many_items": 1, "wrong_key": 1} == marked()
+
+
+def test_keys_too_large_to_hash_have_no_digest():
+    """
+    Hashing a prompt of megabytes would hold up the caller for longer than the cache saves.
+    """
+    deep = ()
+    for _ in range(10_000):
+        deep = (deep,)
+
+    assert [None] * 5 == [digest(key) for key in ("x" * 10**6, (b"x" * 10**6,), 1 << 10**7, ("a",) * 10**6, deep)]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (decimal.Decimal("0.25"), 0.25),
+        (decimal.Decimal("NaN"), None),
+        (decimal.Decimal("1e400"), None),
+        (KINDS["sNaN"], None),
+        (KINDS["int"], 7),
+        (KINDS["lying number"], None),
+    ],
+    ids=["Decimal", "NaN", "too large", "sNaN", "subclass", "lying"],
+)
+def test_numbers_of_other_types_are_taken_as_plain_ones(value, number):
+    """
+    Prices come as Decimal; and a subclass would bring its arithmetic under the SDK's locks.
+    """
+    found = finite_number(value)
+
+    assert number == found
+    assert type(found) in (int, float, type(None))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tta_observe._values import AttributeValue
 
 _IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_PROPOSAL: Final = 40
 
 
 def identifier(what: str, value: object) -> str:
@@ -26,7 +27,7 @@ def identifier(what: str, value: object) -> str:
     given = _text(value)
     if _IDENTIFIER.fullmatch(given):
         return given
-    proposal = re.sub(r"[^a-z0-9]+", "_", given.lower()).strip("_")
+    proposal = re.sub(r"[^a-z0-9]+", "_", given[:_LONGEST_PROPOSAL].lower()).strip("_")
     proposal = proposal if _IDENTIFIER.fullmatch(proposal) else "function"
     raise ConfigurationError(
         f"{what}={shown(value)} is no identifier: small letters, digits and underscores, a letter first. "

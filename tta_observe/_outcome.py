@@ -23,6 +23,9 @@ _CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled", "KeyboardInter
 _FRAMES: Final = 64
 """The last ones say where it broke; a thousand of a recursion would cost the caller milliseconds."""
 
+_MEMBERS: Final = 8
+"""Exceptions of a group, and notes of an exception, that are written out."""
+
 
 class Outcome(NamedTuple):
     """*status* is one of :data:`tta_observe.semconv.STATUSES`; *error_type* is None unless it is an error."""
@@ -91,7 +94,8 @@ def _of(holder: Any, base: type, name: str) -> Any:
 
 def _stacktrace(error: BaseException) -> str:
     """What Python would print, from the cause to *error*, its last 8 KiB in whole lines."""
-    lines = [line for link in reversed(list(_chain(error))) for line in quietly(_formatted, *link) or ()]
+    chain = reversed(list(_chain(error)))
+    lines = [line for link, after in chain for line in (*(quietly(_formatted, link) or ()), after)]
     text = "".join(lines)[-MAX_BYTES:].encode("utf-8", "replace")
     kept = text[-MAX_BYTES:].decode("utf-8", "ignore")
     # Half a line could be half a secret, whose beginning is what it is known by.
@@ -116,12 +120,28 @@ _CAUSED: Final = "\nThe above exception was the direct cause of the following ex
 _DURING: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
-def _formatted(error: BaseException, after: str) -> list[str]:
+def _formatted(error: BaseException, depth: int = MAX_DEPTH) -> list[str]:
     message = message_of(error, "full")
     name = class_name(type(error))
     frames = _last_frames(_of(error, BaseException, "__traceback__"))
     head = ["Traceback (most recent call last):\n"] if frames else []
-    return [*head, *traceback.format_list(frames), f"{name}: {message}\n" if message else f"{name}\n", after]
+    own = [*head, *traceback.format_list(frames), f"{name}: {message}\n" if message else f"{name}\n", *_notes(error)]
+    members = _members(error) if depth else []
+    return [*own, *(f"  | {line}" for member in members for line in _formatted(member, depth - 1))]
+
+
+def _notes(error: BaseException) -> list[str]:
+    found = _of(error, BaseException, "__dict__").get("__notes__")
+    return [f"{clean_text(note)}\n" for note in found[:_MEMBERS] if type(note) is str] if type(found) is list else []
+
+
+def _members(error: BaseException) -> list[BaseException]:
+    """The first that is in each group inside a group, and all in the innermost, as far as a trace has room."""
+    if not issubclass(type(error), BaseExceptionGroup):
+        return []
+    found: list[BaseException] = list(_of(error, BaseExceptionGroup, "exceptions")[:_MEMBERS])
+    plain = [member for member in found if not issubclass(type(member), BaseExceptionGroup)]
+    return plain or found[:1]
 
 
 def _last_frames(found: TracebackType | None) -> traceback.StackSummary:
