@@ -293,3 +293,36 @@ def test_function_that_fails_drops_the_value_and_never_the_span(error, start, ca
     assert 1 <= tta_observe.stats().marked["redact_failed"]
     assert 1 == caplog.text.count("redact=")
     assert 0 == sent.bytes().count(CANARY.encode())
+
+
+def test_a_sum_that_outgrows_64_bits_does_not_stop_the_metrics(start):
+    """
+    Each count was fine; it is their sum that the wire has no whole number for.
+    """
+    sent = start()
+    for _ in range(3):
+        tta_observe.record_llm_tokens("p", "m", "prompt", 2**62)
+    tta_observe.record_llm_tokens("p", "m", "completion", 1)
+
+    assert tta_observe.flush(10)
+    found = {p.labels["llm.token_type"]: p.value for p in sent.receiver.points("llm.tokens.total") if p.value}
+    assert {"prompt": 3.0 * 2**62, "completion": 1} == found
+
+
+BAD_NUMBERS = ["x", None, float("nan"), float("inf"), float("-inf"), -1, 2**70, 10**400, True, KINDS["object"], [1]]
+
+
+@pytest.mark.parametrize("value", BAD_NUMBERS, ids=lambda value: type(value).__name__)
+def test_a_number_that_is_none_stops_no_other(value, start):
+    """
+    ``add(2**70)`` ends all metrics of a process with the stock pipeline, and ``add(None)`` raises into the caller.
+    """
+    sent = start()
+    tta_observe.record_llm_tokens("p", "m", "prompt", value)
+    tta_observe.record_execution("e", "tool", value, "success")
+    tta_observe.record_llm_tokens("p", "m", "prompt", 5)
+
+    assert tta_observe.flush(10)
+    assert [5] == [point.value for point in sent.receiver.points("llm.tokens.total") if point.value]
+    assert 1 in [point.value for point in sent.receiver.points("primitive.execution.count")]
+    assert 1 == tta_observe.stats().rejected["llm.tokens.total"]

@@ -20,11 +20,11 @@ from tta_observe._values import MARKED, clean, clean_text
 from tta_observe.semconv import REDACTED
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.metrics.export import MetricsData, ScopeMetrics
 
     from tta_observe._redact import Redactor
 
-_MAX_NS: Final = 2**63 - 1
+_LARGEST: Final = 2**63 - 1
 _MAX_RESOURCES: Final = 64
 
 
@@ -83,8 +83,30 @@ class Outgoing:
     def _metrics(self, data: MetricsData | None) -> MetricsData | None:
         if data is None:
             return None
-        found = [replace(of, resource=self._resource(of.resource)) for of in data.resource_metrics]
+        found = [
+            replace(
+                of, resource=self._resource(of.resource), scope_metrics=[_within_64_bits(s) for s in of.scope_metrics]
+            )
+            for of in data.resource_metrics
+        ]
         return replace(data, resource_metrics=found)
+
+
+def _within_64_bits(scope: ScopeMetrics) -> ScopeMetrics:
+    """Sums that outgrew what the wire holds as whole numbers become floats, or no metric would be sent any more."""
+    if all(_fits(point) for metric in scope.metrics for point in metric.data.data_points):
+        return scope
+    return replace(scope, metrics=[replace(metric, data=_as_floats(metric.data)) for metric in scope.metrics])
+
+
+def _as_floats(data: Any) -> Any:
+    points = [point if _fits(point) else replace(point, value=float(point.value)) for point in data.data_points]
+    return replace(data, data_points=points)
+
+
+def _fits(point: Any) -> bool:
+    value = getattr(point, "value", 0)
+    return type(value) is not int or -_LARGEST <= value <= _LARGEST
 
 
 def _safe_span(span: ReadableSpan, redactor: Redactor, resource: Resource) -> ReadableSpan:
@@ -169,4 +191,4 @@ def _safe_scope(scope: InstrumentationScope | None) -> InstrumentationScope | No
 
 def _nanoseconds(time_ns: Any, otherwise: int) -> int:
     """*time_ns* when both the wire and the store have a form for it."""
-    return time_ns if type(time_ns) is int and 0 <= time_ns <= _MAX_NS else otherwise
+    return time_ns if type(time_ns) is int and 0 <= time_ns <= _LARGEST else otherwise
