@@ -21,7 +21,8 @@ class HttpReceiver(ThreadingHTTPServer):
     Answers as *mode* says, which may be changed while it runs.
 
     ``ok``; ``status:CODE`` refuses, with *more* as headers; ``partial:N``; ``at most:N`` takes N bytes and refuses
-    more with 413; ``hang up`` closes each connection without saying so; ``drip`` sends its answer a byte at a time; ``silent`` never answers.
+    more with 413; ``hang up`` closes each connection without saying so; ``drip`` sends its answer a byte at a time;
+    ``silent`` never answers.
     """
 
     daemon_threads = True

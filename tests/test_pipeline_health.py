@@ -112,3 +112,58 @@ def test_reached_means_that_something_was_acknowledged(health):
     health.failed("TRACES", DOWN, last=False)
 
     assert (False, True, 2) == (before, health.reached, health.failures)
+
+
+def test_what_was_lost_stands_in_the_line_after_five_minutes_and_in_the_one_about_recovery(now, caplog):
+    """
+    Whoever reads the log wants to know what the outage has cost.
+    """
+    lost = [10]
+    health = Health("there:4317", lambda: lost[0], clock=lambda: now[0])
+    health.failed("TRACES", DOWN, last=False)
+    lost[0], now[0] = 1210, now[0] + 301
+    health.failed("TRACES", DOWN, last=False)
+    lost[0] = 1500
+    health.succeeded("TRACES", last=False)
+    health.failed("TRACES", DOWN, last=False)
+    health.succeeded("TRACES", last=False)
+
+    assert [
+        "telemetry does not reach there:4317 (UNAVAILABLE); your program is not affected",
+        "telemetry does not reach there:4317 (UNAVAILABLE); 1,200 spans were lost; your program is not affected",
+        "telemetry reaches there:4317 again; 1,490 spans were lost",
+        "telemetry does not reach there:4317 (UNAVAILABLE); your program is not affected",
+        "telemetry reaches there:4317 again",
+    ] == [record.getMessage() for record in caplog.records]
+
+
+def test_remedy_stands_in_the_line(health, caplog):
+    """
+    A line that only complains is a line that somebody has to ask about.
+    """
+    health.failed("TRACES", ExportFailed("UNAVAILABLE", retryable=True, remedy="Start a collector"), last=False)
+
+    assert caplog.records[0].getMessage().endswith("your program is not affected. Start a collector")
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(0, 2), (7, 7), (10_000, 60)])
+def test_receiver_decides_when_it_is_asked_again_within_bounds(health, asked, expected):
+    """
+    A collector that sheds load knows best; one that says "tomorrow" would lose us a day.
+    """
+    health.failed("TRACES", DOWN, last=False)
+    health.failed("TRACES", ExportFailed("UNAVAILABLE", retryable=True, retry_after_s=asked), last=False)
+    waits = health.wait_s(longest_s=3.0)
+    health.succeeded("TRACES", last=False)
+
+    assert (expected, 0) == (waits, health.wait_s())
+
+
+def test_wait_may_be_bounded(health):
+    """
+    Spans that wait are lost when the queue is full: they are tried again sooner than metrics, which lose nothing.
+    """
+    for _ in range(7):
+        health.failed("TRACES", DOWN, last=False)
+
+    assert (3, 30) == (health.wait_s(longest_s=3), health.wait_s())

@@ -19,6 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
+from tta_observe import _guard
 from tta_observe._export import ExportFailed
 from tta_observe._pipeline.lane import MAX_BATCH, MAX_QUEUE, Lane
 
@@ -258,6 +259,107 @@ def test_queue_is_bounded_and_what_it_cannot_take_is_counted():
         stats = lane.lane.stats()
 
         assert (MAX_QUEUE + 100, MAX_QUEUE, {"queue_full": 100}) == (stats.recorded, stats.waiting, stats.dropped)
+
+
+def test_batch_that_is_being_sent_is_in_flight_and_not_queued():
+    """
+    "Sent and not answered" is another question than "not sent", and a span is one or the other.
+    """
+    with running(span_interval_s=0.01) as lane:
+        lane.sink.gate.clear()
+        lane.record(*names(5))
+        assert eventually(lambda: lane.sink.attempts)
+        lane.record("a", "b")
+        stats = lane.lane.stats()
+
+        assert (7, 2, 5, 7) == (stats.recorded, stats.queued, stats.in_flight, stats.waiting)
+
+
+@pytest.mark.swallowed
+def test_worker_that_fails_in_a_way_nobody_thought_of_goes_on(monkeypatch):
+    """
+    A process that runs for weeks must not lose its telemetry for good over one bug of ours; it is counted.
+    """
+    with running(span_interval_s=0.01) as lane:
+        monkeypatch.setattr(lane.lane, "_wait", lambda until: 1 / 0)
+        lane.record("a")
+        assert eventually(lambda: _guard.STATE.errors["Lane._work"])
+        monkeypatch.undo()
+
+        assert lane.lane.flush(5.0)
+        assert ["a"] == lane.sink.sent
+
+
+def test_worker_that_cannot_be_started_is_one_warning_and_takes_nothing(monkeypatch, caplog):
+    """
+    Containers limit threads: a queue that nobody empties would be memory for nothing.
+    """
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    lane = Running(Sink())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    lane.lane.start()
+    lane.record("a")
+    lane.lane.stop(time.monotonic() + 1)
+
+    assert ["exporter sink is left out: can't start new thread; your program runs on"] == [
+        record.getMessage() for record in caplog.records
+    ]
+    assert (0, 0) == lane.ledger()
+    assert [False, False] == [lane.lane.flush(1.0), lane.lane.join()]
+
+
+def test_receiver_that_comes_back_is_noticed_within_five_seconds():
+    """
+    However long the outage was: a full queue loses spans every second.
+    """
+    with running(span_interval_s=0.01) as lane:
+        for _ in range(10):
+            lane.lane._health.failed("TRACES", DOWN, last=False)
+        lane.record("a")
+        assert not lane.lane.flush(0)
+        begun = time.monotonic()
+
+        assert eventually(lambda: ["a"] == lane.sink.sent)
+        assert time.monotonic() - begun < 5
+
+
+def test_metrics_that_are_too_large_arrive_in_parts():
+    """
+    Thousands of label sets take more than one message; refused as a whole they never arrive.
+    """
+    sent = []
+
+    class Picky(Sink):
+        def encode(self, batch):
+            found = [] if batch.metrics is None else points_of(batch.metrics)
+            if len(found) > 10:
+                raise ExportFailed("too large", retryable=False, too_large=True)
+            sent.extend(found)
+            return super().encode(batch)
+
+    with running(Picky(), metrics=True) as lane:
+        for i in range(100):
+            lane.counter.add(1, {"label": str(i)})
+
+        assert lane.lane.flush(5.0)
+        assert lane.lane.flush(5.0)
+        zeros = [label for label, value in sent if value == 0]
+
+        assert 100 == len(zeros) == len(set(zeros))
+        assert 300 == len(sent)
+
+
+def points_of(metrics):
+    return [
+        (point.attributes["label"], point.value)
+        for resource in metrics.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    ]
 
 
 def test_what_was_not_accepted_is_sent_again_in_order_and_once():
