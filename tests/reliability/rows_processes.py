@@ -17,6 +17,7 @@ from scorecard import row
     "0 hung, fork() ≤ 100 ms, 0 lines",
     timed=True,
     peers=True,
+    remark="not among the locks: the one of opentelemetry.sdk.resources, which the SDK's own fork handler takes",
 )
 def forks(bench):
     findings = Findings()

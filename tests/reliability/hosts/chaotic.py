@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 from subject import ledger_of, say
 
@@ -22,8 +23,9 @@ HOSTILE = [None, "x" * 10**6, "a\ud800b", 2**70, float("nan"), object(), [[[[[[]
 problems, uneven, totals = [], [], Counter()
 made, counts = Counter(), Counter()
 stop = threading.Event()
-gate = threading.RLock()
-"""Held while configure() is called anew, so that each span belongs to one ledger."""
+CALLERS = 3
+gates = [threading.Lock() for _ in range(CALLERS)]
+"""All held while configure() is called anew, so that each span belongs to one ledger."""
 
 
 @tta_observe.traced_primitive
@@ -76,7 +78,7 @@ async def cancelled():
 def caller(number):
     chance = random.Random(seed * 100 + number)
     while not stop.is_set():
-        with gate:
+        with gates[number]:
             made[number] += call(chance)
         time.sleep(chance.choice([0, 0.0005, 0.002, 0.01]))
 
@@ -104,7 +106,10 @@ def fork(chance):
         os._exit(0)
     until = time.monotonic() + 6
     while time.monotonic() < until:
-        if os.waitpid(pid, os.WNOHANG)[0]:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            if status:
+                problems.append(f"a child ended with {status}")
             return count
         time.sleep(0.01)
     problems.append("a child hung")
@@ -119,10 +124,18 @@ def settle(telemetry):
     totals.update(read(telemetry))
 
 
+def configured_anew(telemetry, chance):
+    with ExitStack() as held:
+        for gate in gates:
+            held.enter_context(gate)
+        settle(telemetry)
+        return tta_observe.configure(label_limit=chance.randrange(50, 200))
+
+
 def main():
     chance = random.Random(seed)
     telemetry = tta_observe.configure()
-    threads = [threading.Thread(target=caller, args=(number,)) for number in range(3)]
+    threads = [threading.Thread(target=caller, args=(number,)) for number in range(CALLERS)]
     for thread in threads:
         thread.start()
     say(ready=True, pid=os.getpid())
@@ -135,9 +148,7 @@ def main():
         if what < 0.04:
             counts["made_by_children"] += fork(chance)
         elif what < 0.06:
-            with gate:
-                settle(telemetry)
-                telemetry = tta_observe.configure(label_limit=chance.randrange(50, 200))
+            telemetry = configured_anew(telemetry, chance)
         elif what < 0.1:
             tta_observe.flush(chance.choice([0, 0.05, 0.5]))
     stop.set()

@@ -1,18 +1,24 @@
 """Times configure() and calls while every look-up and connection takes five seconds: ``setup_slow.py KEYWORDS``."""
 
+import importlib
 import json
+import pkgutil
 import socket
 import sys
 import time
+from contextlib import suppress
 
 from subject import at, say
 
 import tta_observe
+import tta_observe._configure
+import tta_observe._pipeline
+import tta_observe.local.exporters
 
+for module in pkgutil.iter_modules(tta_observe._pipeline.__path__, "tta_observe._pipeline."):
+    with suppress(ImportError):  # of an extra that is not installed
+        importlib.import_module(module.name)  # what is imported is not measured
 keywords = json.loads(sys.argv[1])
-import tta_observe._configure  # noqa: E402 - what is imported is not measured
-import tta_observe._pipeline.otlp  # noqa: E402
-import tta_observe.local.exporters  # noqa: E402
 
 
 def slowly(real):
