@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from hostile import KINDS, RAN
 
 from tta_observe._outcome import classify, exception_event, message_of
 
@@ -204,3 +205,39 @@ def test_no_code_of_an_exception_runs_but_its_text():
     assert ("error", "SystemExit", False) == tuple(classify(SystemExit(Code())))
     assert "error" == classify(LyingError()).status
     assert "LyingError" in exception_event(LyingError(), "LyingError", None, "message")["exception.stacktrace"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arguments_of_an_error_are_written_out_without_their_code(kind):
+    """
+    ``raise ValueError(thing)`` hands us the thing; its ``__str__`` may take a second.
+    """
+    RAN.clear()
+    for error in (
+        ValueError(KINDS[kind]),
+        KeyError(KINDS[kind]),
+        OSError(2, "no", KINDS[kind]),
+        Exception(KINDS[kind], 1),
+    ):
+        began = time.thread_time()
+        message = message_of(error, "message")
+        exception_event(error, "E", message, "message")
+
+        assert time.thread_time() - began < 0.02
+    assert [] == RAN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ValueError("text"), KeyError("k"), OSError(2, "No such file", "a.txt"), ValueError(1, "b")),
+        *(json.JSONDecodeError("Expecting value", "x", 0), ExceptionGroup("g", [ValueError()]), StopIteration(None)),
+        UnicodeDecodeError("utf-8", b"\xff" * 100, 0, 1, "invalid start byte"),
+    ],
+    ids=repr,
+)
+def test_plain_errors_read_as_python_prints_them(error):
+    """
+    Whoever searches for a message has it from a log.
+    """
+    assert str(error) == message_of(error, "message")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
+from types import WrapperDescriptorType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tta_observe import semconv
 from tta_observe._guard import quietly
-from tta_observe._values import MAX_BYTES, MAX_DEPTH, class_name, clean_text
+from tta_observe._values import MAX_BYTES, MAX_DEPTH, class_name, clean, clean_text, is_a
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,10 @@ _CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled", "KeyboardInter
 _FRAMES: Final = 64
 """The last ones say where it broke; a thousand of a recursion would cost the caller milliseconds."""
 
+_TYPED: Final = (BaseExceptionGroup, UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError)
+"""Their arguments after the first are of the types that their messages need, and not written out whole."""
+
+_INT_BITS: Final = 4096  # of much longer ones Python refuses to write the digits
 _MEMBERS: Final = 8
 """Exceptions of a group, and notes of an exception, that are written out."""
 
@@ -61,10 +66,43 @@ def classify(error: BaseException | None) -> Outcome:
 
 
 def message_of(error: BaseException, detail: str) -> str | None:
-    """The message of *error* as far as *detail* allows; None when there is none to tell."""
+    """
+    The message of *error* as far as *detail* allows; None when there is none to tell.
+
+    A ``__str__`` written in Python is called, as nothing else knows what it says; of an error without one the arguments
+    are written out as every other value is.
+    """
     limit = MESSAGE_BYTES[detail]
-    text = quietly(str, error) if limit else None
-    return clean_text(text, limit) if isinstance(text, str) and text else None
+    if not limit:
+        return None
+    text = quietly(str, error) if _says_so_itself(error) else _written_out(_of(error, BaseException, "args"))
+    return clean_text(text, limit) if is_a(text, str) and text else None
+
+
+def _says_so_itself(error: BaseException) -> bool:
+    defined = next(
+        vars_["__str__"] for kind in type.mro(type(error)) if "__str__" in (vars_ := _of(kind, type, "__dict__"))
+    )
+    return type(defined) is not WrapperDescriptorType or all(map(_is_plain, _parts(error)))
+
+
+def _parts(error: BaseException) -> tuple[object, ...]:
+    """What the message of a builtin exception is made of."""
+    args: tuple[object, ...] = _of(error, BaseException, "args")
+    if is_a(error, _TYPED):
+        return args[:1]
+    return (*args, _of(error, OSError, "filename"), _of(error, OSError, "filename2")) if is_a(error, OSError) else args
+
+
+def _is_plain(part: object) -> bool:
+    if type(part) is str:
+        return len(part) <= MAX_BYTES
+    return part is None or type(part) in (bool, float) or (type(part) is int and part.bit_length() < _INT_BITS)
+
+
+def _written_out(args: tuple[object, ...]) -> str:
+    texts = [str(clean(arg)) for arg in args[:_MEMBERS]]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def exception_event(
@@ -137,10 +175,10 @@ def _notes(error: BaseException) -> list[str]:
 
 def _members(error: BaseException) -> list[BaseException]:
     """The first that is in each group inside a group, and all in the innermost, as far as a trace has room."""
-    if not issubclass(type(error), BaseExceptionGroup):
+    if not is_a(error, BaseExceptionGroup):
         return []
     found: list[BaseException] = list(_of(error, BaseExceptionGroup, "exceptions")[:_MEMBERS])
-    plain = [member for member in found if not issubclass(type(member), BaseExceptionGroup)]
+    plain = [member for member in found if not is_a(member, BaseExceptionGroup)]
     return plain or found[:1]
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MAX_ATTRIBUTES: Final = 1024
+_OFTEN: Final = 64
+"""Keys of so many characters need no cleaning when they are ASCII."""
 
 
 class Redactor:
@@ -36,11 +38,13 @@ class Redactor:
         """*given* itself when it may leave as it is, else a safe copy."""
         found = dict(given or {})
         safe: dict[str, Any] = {}
+        same = len(found) <= _MAX_ATTRIBUTES
         for key, value in islice(found.items(), _MAX_ATTRIBUTES):
-            name = clean_key(key)
-            if name is not None and (leaves := self._value(name, value)) is not None:
+            name = key if type(key) is str and key.isascii() and 0 < len(key) <= _OFTEN else clean_key(key)
+            leaves = None if name is None else self._value(name, value)
+            same = same and name is key and leaves is value
+            if name is not None and leaves is not None:
                 safe[name] = leaves
-        same = len(safe) == len(found) and all(safe.get(key) is value for key, value in found.items())
         return given if same else safe
 
     def text(self, key: str, text: object) -> str:
@@ -49,10 +53,12 @@ class Redactor:
         return REDACTED if leaves is None else leaves if type(leaves) is str else clean_text(str(leaves))
 
     def _value(self, key: str, value: object) -> Any:
-        safe = kept(value)
-        if type(value) is str and safe == value:
-            safe = value
-        safe = _secret() if type(safe) is not bool and is_secret_name(key) else _searched(safe)
+        kind = type(value)
+        safe: Any = _kept_text(value) if kind is str else kept(value)
+        if kind is not bool and is_secret_name(key):
+            safe = _secret()
+        elif kind is not float and kind is not int:
+            safe = _searched(safe)
         return safe if self._function is None or safe is None else self._as_wanted(self._function, key, safe)
 
     def _as_wanted(self, function: Callable[[str, Any], Any], key: str, value: Any) -> Any:
@@ -69,10 +75,15 @@ class Redactor:
         return value if wanted is value else kept(wanted)
 
 
+def _kept_text(text: Any) -> str:
+    safe = clean_text(text)
+    return text if safe == text else safe
+
+
 def _searched(value: Any) -> Any:
     if type(value) is str:
         safe = masked(value)
-        return value if safe == value else _counted(safe)
+        return value if safe is value or safe == value else _counted(safe)
     if type(value) is tuple:
         return _searched_items(value)
     if type(value) is dict:

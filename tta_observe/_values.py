@@ -49,6 +49,7 @@ __all__ = [
     "digest",
     "finite_number",
     "forget_marked",
+    "is_a",
     "kept",
     "marked",
     "marker",
@@ -79,6 +80,7 @@ MAX_KEPT_ITEMS: Final = 4096
 MAX_KEPT_CHARACTERS: Final = 512 * 1024
 """The same as :data:`MAX_CHARACTERS` for what others recorded."""
 
+_INT32: Final = 2**31
 _MAX_KEY_TO_DIGEST: Final = 256 * 1024
 _SEQUENCES: Final = (list, tuple, set, frozenset)
 _CONTAINERS: Final = (*_SEQUENCES, dict)
@@ -135,7 +137,7 @@ def kept(value: object) -> Any:
 
 
 def _kept(value: Any, depth: int, room: _Room) -> Any:
-    if value is None or type(value) is bool or type(value) is float:
+    if value is None or type(value) is bool or type(value) is float or (type(value) is int and -1 < value < _INT32):
         return value
     if is_a(value, bytes):
         return bytes.__getitem__(value, slice(MAX_BYTES))
