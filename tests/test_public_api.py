@@ -34,7 +34,7 @@ EXPORTED = {
     "workflow",
 }
 
-NOT_YET = {"protocol", "capture_content", "capture_args", "capture_result", "budget_usd"}
+NOT_YET = {"capture_content", "capture_args", "capture_result", "budget_usd"}
 
 
 def test_all_is_what_was_decided():

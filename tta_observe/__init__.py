@@ -19,7 +19,8 @@ from tta_observe.pricing import Price
 from tta_observe.usage import LLMUsage
 
 if TYPE_CHECKING:
-    from tta_observe._configure import Stats, Telemetry, configure, flush, shutdown, stats
+    from tta_observe._configure import Telemetry, configure, flush, shutdown, stats
+    from tta_observe._stats import Stats
 
 __all__ = [
     "ConfigurationError",

@@ -7,13 +7,13 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from tta_observe import _guard, _telemetry
 from tta_observe._settings import Settings, resolve
 from tta_observe._signals import flush_before_sigterm
+from tta_observe._stats import Stats
 from tta_observe._values import forget_marked, marked
 from tta_observe.errors import ConfigurationError, unknown_option
 
@@ -21,32 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from tta_observe._pipeline import LaneStats, Pipeline
+    from tta_observe._pipeline import Pipeline
     from tta_observe.pricing import Price
 
 EXIT_S: Final = 1.8
 """
-Longest that the end of the process waits, for all signals and exporters together.
-
-The promise is 2 s: interrupting what hangs, and the end of the interpreter, take their part of it.
+Longest that the end of the process waits, for all signals and exporters together. The promise is 2 s: interrupting
+what hangs, and the end of the interpreter, take their part of it.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What is known of the telemetry of this process, read at one moment."""
-
-    configured: bool
-    exporters: tuple[LaneStats, ...]
-    """One row an exporter: spans recorded = delivered + dropped by reason + waiting."""
-    overflows: Mapping[str, int]
-    """Measurements folded into ``other``, by label or instrument."""
-    rejected: Mapping[str, int]
-    """Values that were no numbers an instrument can take, by instrument."""
-    internal_errors: Mapping[str, int]
-    """Failures of the telemetry that were kept from the host application, by place."""
-    marked: Mapping[str, int] = field(default_factory=dict)
-    """Values that were cut, or replaced by a marker, by reason: too long, of an unknown class, a secret, and so on."""
 
 
 class Telemetry:
