@@ -9,13 +9,13 @@ and the number of steps opened inside a frame.
 from __future__ import annotations
 
 import itertools
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from contextvars_extras import ContextVarExt
 
 from tta_observe import semconv
+from tta_observe._guard import SharedLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+_SUMS: Final = SharedLock()
+"""Of all totals, held for an addition: a fork inside a workflow must not inherit one that is held."""
+
+
 class Totals:
     """
     What one workflow run spent so far, nested workflows included.
@@ -35,10 +39,9 @@ class Totals:
     Adding reaches the totals of the outer workflows as well; safe from any thread.
     """
 
-    __slots__ = ("cost_usd", "llm_calls", "lock", "open", "outer", "priced_calls", "primitives", "tokens")
+    __slots__ = ("cost_usd", "llm_calls", "open", "outer", "priced_calls", "primitives", "tokens")
 
     def __init__(self, outer: Totals | None = None) -> None:
-        self.lock = threading.RLock()  # a finalizer may add while it is held
         self.outer = _first_open(outer)
         if self.outer is not None:  # a workflow that starts its successor for ever makes no endless chain
             self.outer.outer = _first_open(self.outer.outer)
@@ -53,7 +56,7 @@ class Totals:
     def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
         """Count one LLM call of *tokens* tokens; *cost_usd* is None when no price is known."""
         for totals in self._chain():
-            with totals.lock:
+            with _SUMS.lock:
                 totals.llm_calls += 1
                 totals.tokens += tokens
                 if cost_usd is not None:
@@ -63,7 +66,7 @@ class Totals:
     def add_primitive(self) -> None:
         """Count one primitive that ended."""
         for totals in self._chain():
-            with totals.lock:
+            with _SUMS.lock:
                 totals.primitives += 1
 
     def close(self) -> dict[str, AttributeValue]:
@@ -72,7 +75,7 @@ class Totals:
 
         The cost is left out when calls were made and none had a price.
         """
-        with self.lock:
+        with _SUMS.lock:
             self.open = False
             found: dict[str, AttributeValue] = {
                 semconv.WORKFLOW_LLM_CALLS: self.llm_calls,

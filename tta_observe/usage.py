@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tta_observe import semconv
+from tta_observe._guard import SharedLock
 
 if TYPE_CHECKING:
     from tta_observe._values import AttributeValue
@@ -36,17 +36,20 @@ class LLMUsage:
         return (self.prompt_tokens or 0) + (self.completion_tokens or 0)
 
 
+_SUMS: Final = SharedLock()
+"""Of all sums: a fork inside an LLM call must not inherit one that is held."""
+
+
 @dataclass(slots=True)
 class UsageSum:
     """The usages recorded on one LLM span: numbers add up, names are those of the last."""
 
     span: Any
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, usage: LLMUsage) -> dict[str, AttributeValue]:
         """Add *usage* and return the attributes that the span has to show now."""
-        with self._lock:
+        with _SUMS.lock:
             for key, value in usage_attributes(usage).items():
                 before = self.attributes.get(key)
                 self.attributes[key] = _joined(key, before, value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tta_observe._export import Batch, Exporter, ExportFailed
 from tta_observe._guard import swallow
+from tta_observe._pipeline import quiet
 from tta_observe._pipeline.halves import halves
 from tta_observe._pipeline.health import Health
 from tta_observe._pipeline.zero import BornAtZero
@@ -86,7 +87,9 @@ class Sender:
 
     def _attempt(self, batch: Batch) -> ExportFailed | None:
         try:
-            self._exporter.send(self._exporter.encode(batch), self._time_left())
+            encoded = self._exporter.encode(batch)
+            with quiet.request():
+                self._exporter.send(encoded, self._time_left())
         except ExportFailed as error:
             return error
         except Exception as error:  # noqa: BLE001 - one batch that an exporter stumbles over must not hold up the rest
