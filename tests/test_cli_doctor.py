@@ -131,8 +131,8 @@ def test_setting_that_hides_everything_is_a_problem_with_the_line_to_change(vari
         ),
         (
             {ENDPOINT: "http://x", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL: this version speaks grpc only, so the telemetry goes to the local store",
-            "Unset it and name a gRPC endpoint, usually port 4317",
+            "OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not spoken, so the telemetry goes to the local store",
+            "Set it to http/protobuf, which the same receivers take, or to grpc",
         ),
         ({"TTA_OBSERVE_EXPORTR": "local"}, "TTA_OBSERVE_EXPORTR is not read by anything", "TTA_OBSERVE_EXPORTER=..."),
         (

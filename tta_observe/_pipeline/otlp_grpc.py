@@ -75,6 +75,15 @@ class GrpcTransport:
         except ValueError as error:  # the channel was closed by the exit hook
             raise ExportFailed("closed", retryable=False) from error
 
+    def ask(self, signal: Signal, timeout_s: float) -> None:
+        """
+        Send an empty request, to see whether it is taken.
+
+        Raises:
+            grpc.RpcError: it is not; in gRPC's own words.
+        """
+        self._calls[signal](b"", timeout=timeout_s, metadata=self._target.headers)
+
     def close(self) -> None:
         """Close the channel; a call that is running is cancelled."""
         self._channel.close()

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe._settings import SIGNALS
@@ -35,10 +35,11 @@ class Sent:
     """What became of an empty request."""
 
     code: str
-    """A status of gRPC such as ``OK``, or ``FILES`` when a certificate or key could not be read."""
+    """A status of gRPC such as ``OK``, ``HTTP`` for one of HTTP, or ``FILES`` when a certificate could not be read."""
     details: str = ""
-    """What the other side said; never shown, it may repeat a secret."""
+    """What the other side said; never shown, it may repeat a secret. Of HTTP: what we say of it."""
     seconds: float = 0.0
+    remedy: str = ""
 
 
 def check(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
@@ -62,28 +63,42 @@ def check(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
 
 
 def send(target: Target, signal: Signal) -> Sent:
-    """Send an empty request, through the same channel as telemetry, and wait two seconds for the answer."""
-    import grpc  # loaded by those who send
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    from tta_observe._pipeline.otlp import OtlpExporter
-
-    try:
-        exporter = OtlpExporter(target, target)
-    except OSError as error:
-        return Sent("FILES", f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    request = ExportTraceServiceRequest() if signal == "TRACES" else ExportMetricsServiceRequest()
-    # encode() makes no request of nothing, and send() tells the reason less exactly than gRPC.
-    call = exporter._traces if signal == "TRACES" else exporter._metrics  # noqa: SLF001 - see above
+    """Send an empty request, through the same transport as telemetry, and wait two seconds for the answer."""
     began = time.monotonic()
     try:
-        call(request, PATIENCE_S)
+        found = _sent_by_http(target, signal) if target.protocol == "http/protobuf" else _sent_by_grpc(target, signal)
+    except OSError as error:
+        return Sent("FILES", f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return replace(found, seconds=time.monotonic() - began)
+
+
+def _sent_by_grpc(target: Target, signal: Signal) -> Sent:
+    import grpc  # loaded by those who send
+
+    from tta_observe._pipeline.otlp_grpc import GrpcTransport
+
+    transport = GrpcTransport(target)
+    try:
+        transport.ask(signal, PATIENCE_S)
     except grpc.RpcError as error:
-        return _refused(error, time.monotonic() - began)
+        return _refused(error)
     finally:
-        exporter.close()
-    return Sent("OK", seconds=time.monotonic() - began)
+        transport.close()
+    return Sent("OK")
+
+
+def _sent_by_http(target: Target, signal: Signal) -> Sent:
+    from tta_observe._export import ExportFailed
+    from tta_observe._pipeline.otlp_http import HttpTransport  # its library comes with an extra
+
+    transport = HttpTransport(target)
+    try:
+        transport.send(signal, b"", PATIENCE_S)
+    except ExportFailed as error:
+        return Sent("HTTP", str(error), remedy=error.remedy or "See what listens there: it takes no OTLP over HTTP")
+    finally:
+        transport.close()
+    return Sent("OK")
 
 
 def look(target: Target) -> Port | None:
@@ -100,6 +115,8 @@ def judge(sent: Sent, port: Port | None, way: Way) -> Finding:
     address = plain_text(way.target.address)
     if sent.code == "OK":
         return OTLP.ok(name, f"{address} took an empty request in {milliseconds(sent.seconds * 1000)}")
+    if sent.remedy:
+        return OTLP.problem(name, f"{address} took nothing: {plain_text(sent.details)}", sent.remedy)
     found, remedy = troubles.explain(sent.code, sent.details, port, way, proxy_for(way.target.host, way.environ))
     return OTLP.problem(name, f"{address} {found}", remedy)
 
@@ -124,9 +141,9 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     return None if straight else used
 
 
-def _refused(error: Any, seconds: float) -> Sent:
+def _refused(error: Any) -> Sent:
     code = error.code() if hasattr(error, "code") else None
-    return Sent(code.name if code is not None else "UNKNOWN", str(error.details() or "") if code else "", seconds)
+    return Sent(code.name if code is not None else "UNKNOWN", str(error.details() or "") if code else "")
 
 
 def _trust(target: Target) -> ssl.SSLContext:
