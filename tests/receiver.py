@@ -3,7 +3,8 @@ An OTLP/gRPC receiver for the tests, which decodes with ``opentelemetry-proto``:
 
 ``python receiver.py PORT MODE`` prints ``ready``, then one line of JSON for each request.
 Modes: ``ok``; ``blackhole`` accepts connections and never answers; ``slow:SECONDS``; ``err:CODE`` refuses with a gRPC
-status; ``partial:N`` takes the request and says that N of its spans or points were rejected.
+status; ``busy:SECONDS`` refuses and says when to come again; ``partial:N`` takes the request and says that N of its
+spans or points were rejected.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_pb2
@@ -137,6 +141,13 @@ class _Service:
         if kind == "err":
             self._receiver.refused += 1
             context.abort(grpc.StatusCode[argument], "as the test says")
+        if kind == "busy":
+            self._receiver.refused += 1
+            delay = Duration(nanos=int(float(argument) * 1e9 % 1e9), seconds=int(float(argument)))
+            status = Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+            status.details.add().Pack(RetryInfo(retry_delay=delay))
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
         headers = dict(context.invocation_metadata())
         self._receiver.take(Received(self._signal, headers, message))
         response = self._response()

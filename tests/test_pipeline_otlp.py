@@ -343,6 +343,54 @@ def test_flush_is_false_when_the_receiver_does_not_take_everything(receiver, mod
     assert ("UNAVAILABLE" in mode) == (1 == stats.waiting)
 
 
+def test_receiver_that_is_busy_gets_the_spans_when_it_asks_for_them(receiver):
+    """
+    A collector that sheds load says so; without that, the same code means that its disk is full.
+    """
+    receiver.mode = "busy:0.3"
+    configure(endpoint=receiver.endpoint)
+    call()
+    first = tta_observe.flush()
+    waiting = tta_observe.stats().exporters[0].waiting
+    receiver.mode = "ok"
+
+    assert (False, 1) == (first, waiting)
+    assert tta_observe.flush()
+    assert 1 == len(receiver.spans())
+
+
+def test_receiver_that_is_exhausted_and_does_not_say_until_when_gets_each_span_once(receiver):
+    """
+    The specification calls that a refusal: what waits behind it may still be taken.
+    """
+    receiver.mode = "err:RESOURCE_EXHAUSTED"
+    configure(endpoint=receiver.endpoint)
+    call()
+
+    assert not tta_observe.flush()
+    assert {"export_failed": 1} == tta_observe.stats().exporters[0].dropped
+
+
+def test_requests_stay_below_what_receivers_take(receiver):
+    """
+    A message of 4 MiB and more is refused, and would be for ever: spans of every size go out in smaller ones.
+    """
+    provider = TracerProvider(shutdown_on_exit=False)
+    configure(endpoint=receiver.endpoint, tracer_provider=provider)
+    for i in range(40):
+        span = provider.get_tracer("theirs").start_span(f"s{i}")
+        for n in range(120):
+            span.add_event("page", {"text": "é" * (40 * i), "number": n})
+        span.end()
+    found = tta_observe.flush(20)
+    sizes = [request.message.ByteSize() for request in receiver.of("traces")]
+
+    assert found
+    assert 40 == len(receiver.spans())
+    assert 1 < len(sizes)
+    assert max(sizes) <= 3.5 * 1024 * 1024
+
+
 def test_partial_success_counts_what_was_rejected_and_no_more(receiver):
     """
     ``delivered`` is what stands in a bill.

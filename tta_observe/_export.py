@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
+
+_T = TypeVar("_T")
 
 START_RECEIVER: Final = "Start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to where one runs"
 CHECK_CREDENTIALS: Final = "Check headers=, or OTEL_EXPORTER_OTLP_HEADERS: the receiver wants to know who sends"
@@ -40,6 +43,26 @@ class ExportFailed(Exception):  # noqa: N818 - an outcome of sending, told to th
         self.too_large = too_large
         self.retry_after_s = retry_after_s
         self.remedy = remedy
+
+
+_TURN_S: Final = 0.0005
+_PAUSE_S: Final = 0.00005
+"""Long enough for a thread that waits to wake up and take over; a pause of 0 would take the turn right back."""
+
+
+def in_turns(items: Iterable[_T]) -> Iterator[_T]:
+    """
+    Yield *items* one by one, and let other threads run every half millisecond.
+
+    A thread that needs the interpreter asks for it after 5 ms only: a request handler would wait so long for a worker
+    that encodes a batch at one go.
+    """
+    until = monotonic() + _TURN_S
+    for item in items:
+        if monotonic() > until:
+            sleep(_PAUSE_S)
+            until = monotonic() + _TURN_S
+        yield item
 
 
 @dataclass(frozen=True, slots=True)

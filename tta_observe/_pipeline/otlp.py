@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from tta_observe._export import Batch, ExportFailed
+from tta_observe._export import Batch, ExportFailed, in_turns
 from tta_observe._guard import quietly
 from tta_observe._pipeline.ledger import MAX_BATCH_BYTES
 
@@ -91,7 +91,7 @@ class OtlpExporter:
             transport.close()
 
     def _encode_spans(self, spans: Sequence[ReadableSpan]) -> Any:
-        request = quietly(encode_spans, spans)
+        request = quietly(encode_spans, in_turns(spans))
         if request is not None:
             return request
         good = [span for span in spans if quietly(encode_spans, [span]) is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,7 +112,17 @@ def _retry_after_s(error: Any) -> float | None:
     return None
 
 
+def _yield_to_greenlets() -> None:
+    """Where gevent has turned threads into greenlets, a call that waits in gRPC's core would hold all of them up."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("socket"):
+        from grpc.experimental import gevent
+
+        gevent.init_gevent()
+
+
 def _channel(target: Target) -> Any:
+    _yield_to_greenlets()
     options: list[tuple[str, int]] = list(_OPTIONS)
     if target.is_loopback:  # a proxy variable must not send local telemetry away
         options.append(("grpc.enable_http_proxy", 0))

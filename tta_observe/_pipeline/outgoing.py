@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from tta_observe._export import Batch, Exporter
+from tta_observe._export import Batch, Exporter, in_turns
 from tta_observe._guard import swallow
 from tta_observe._values import MARKED, clean, clean_text
 from tta_observe.semconv import REDACTED
@@ -44,7 +44,7 @@ class Outgoing:
     def encode(self, batch: Batch) -> Any:
         """Clean *batch* and have it encoded."""
         # A batch that failed comes again, or in halves: it is not searched again.
-        self._last = {id(span): self._last.get(id(span)) or (span, self._span(span)) for span in batch.spans}
+        self._last = {id(span): self._last.get(id(span)) or (span, self._span(span)) for span in in_turns(batch.spans)}
         safe = Batch([safe for _, safe in self._last.values()], self._metrics(batch.metrics))
         try:
             return self._exporter.encode(safe)

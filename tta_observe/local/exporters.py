@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Histogram, Sum
 
 from tta_observe import semconv
-from tta_observe._export import ExportFailed
+from tta_observe._export import ExportFailed, in_turns
 from tta_observe.local import forks
 from tta_observe.local.errors import StoreError
 from tta_observe.local.records import (
@@ -180,7 +180,7 @@ class LocalExporter:
     def _readable(self, record: Callable[..., _R], found: Iterable[tuple[Any, ...]]) -> tuple[_R, ...]:
         """Make a *record* of each that was *found*; whatever is wrong with one of them, its siblings survive."""
         made = []
-        for parts in found:
+        for parts in in_turns(found):
             try:
                 made.append(record(*parts))
             except Exception:  # noqa: BLE001 - what is in it is not ours
