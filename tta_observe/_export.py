@@ -76,14 +76,17 @@ class Batch:
 class Exporter(Protocol):
     """Where one lane of the pipeline sends to. Called by the worker of that lane only."""
 
-    name: str
-    """What it is called in settings, e.g. ``"local"``."""
+    @property
+    def name(self) -> str:
+        """What it is called in settings, e.g. ``"local"``."""
 
-    target: str
-    """Where the telemetry goes, for people: a path or an address without secrets."""
+    @property
+    def target(self) -> str:
+        """Where the telemetry goes, for people: a path or an address without secrets."""
 
-    dropped: int
-    """Spans that could not be encoded so far; their siblings were sent."""
+    @property
+    def dropped(self) -> int:
+        """Spans that could not be encoded so far; their siblings were sent."""
 
     def encode(self, batch: Batch) -> Any:
         """

@@ -23,6 +23,7 @@ from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
 from tta_observe._pipeline.intake import LaneStats
 from tta_observe._pipeline.lane import Lane
+from tta_observe._pipeline.late import Late
 from tta_observe._pipeline.outgoing import Outgoing
 from tta_observe._pipeline.quiet import prepare_for_gevent
 from tta_observe._redact import Redactor
@@ -182,12 +183,15 @@ def _exporter(settings: Settings, name: str, signals: list[Signal]) -> Exporter:
 
 def _local_exporter(settings: Settings) -> Exporter:
     from tta_observe.local.exporters import LocalExporter
-    from tta_observe.local.paths import writable_path
+    from tta_observe.local.paths import store_path, writable_path
 
-    path, problem = writable_path(settings.store)
-    if problem is not None:
-        LOGGER.warning("%s", problem)
-    return LocalExporter(path)
+    def make() -> Exporter:
+        path, problem = writable_path(settings.store)
+        if problem is not None:
+            quietly(LOGGER.warning, "%s", problem)
+        return LocalExporter(path)
+
+    return Late("local", str(quietly(store_path, settings.store) or "a temporary file"), make)
 
 
 def _own_tracers(settings: Settings, resource: Resource) -> TracerProvider:

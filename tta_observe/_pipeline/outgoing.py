@@ -37,9 +37,13 @@ class Outgoing:
         self._resources: dict[int, tuple[Resource, Resource]] = {}
         self._last: dict[int, tuple[ReadableSpan, ReadableSpan]] = {}
         self.name = exporter.name
-        self.target = exporter.target
         self.dropped = exporter.dropped
         """Spans that could not be encoded so far."""
+
+    @property
+    def target(self) -> str:
+        """Where it goes, as far as it is known."""
+        return self._exporter.target
 
     def encode(self, batch: Batch) -> Any:
         """Clean *batch* and have it encoded."""
