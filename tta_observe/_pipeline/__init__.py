@@ -25,7 +25,6 @@ from tta_observe._pipeline.intake import LaneStats
 from tta_observe._pipeline.lane import Lane
 from tta_observe._pipeline.late import Late
 from tta_observe._pipeline.outgoing import Outgoing
-from tta_observe._pipeline.quiet import prepare_for_gevent
 from tta_observe._redact import Redactor
 from tta_observe._values import clean_attributes
 
@@ -175,7 +174,6 @@ def _exporter(settings: Settings, name: str, signals: list[Signal]) -> Exporter:
     if name == "otlp":
         from tta_observe._pipeline.otlp import OtlpExporter  # gRPC is loaded by those who send
 
-        quietly(prepare_for_gevent)
         targets = {signal: settings.targets[signal] for signal in signals}
         return OtlpExporter(targets.get("TRACES"), targets.get("METRICS"))
     return ConsoleExporter() if name == "console" else _local_exporter(settings)

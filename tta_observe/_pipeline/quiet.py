@@ -1,5 +1,5 @@
 """
-Around forks and under gevent, where gRPC needs help.
+A quiet moment for forks.
 
 A process that is forked while one of its threads is inside a request of gRPC copies locks that nobody will release, and
 gRPC's core says so on standard error. So a fork waits for the request that is under way, and the next one for the fork.
@@ -8,7 +8,6 @@ gRPC's core says so on standard error. So a fork waits for the request that is u
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -70,12 +69,3 @@ def request() -> Iterator[None]:
     """Send inside this block."""
     with _REQUESTS.one():
         yield
-
-
-def prepare_for_gevent() -> None:
-    """Have gRPC wait in gevent's way where the program's sockets do, or each request would stop every greenlet."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("socket"):
-        from grpc.experimental import gevent  # those who use gevent have it
-
-        gevent.init_gevent()
