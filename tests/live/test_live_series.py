@@ -14,12 +14,12 @@ from live.ways import pushed, scraping, text, uncommented
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from tta_observe.dashboards.rules import suffixed_name
-from tta_observe.instruments import INSTRUMENTS
+from tta_observe.instruments import INSTRUMENTS, OWN_INSTRUMENTS
 
 OF_THE_TARGET = {"instance", "job", "service_name", "otel_scope_name"}
 """Labels that say where a series comes from; which of them depends on the way."""
 
-BESIDES = {"up", "target_info", "otel_scope_info"}
+BESIDES = {"up", "target_info", "otel_scope_info"} | {spec.prometheus_name for spec in OWN_INSTRUMENTS}
 """Series that tell of the program, not of what it did."""
 
 EXPECTED = totals(script.BUSY, script.OPEN)
