@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,14 @@ def address_of(text: str) -> Address | None:
         return None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     return Address(parts.hostname, port, parts.scheme == "https" if parts.scheme else None, path)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to *host* stays on this machine; names are not looked up."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def shown(endpoint: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tta_observe._settings.environment import Environment, Signal, pairs, positive, word
-from tta_observe._settings.parts import HTTP_EXTRA, HTTP_LIBRARY, Address, address_of, installed, sendable
+from tta_observe._settings.parts import HTTP_EXTRA, HTTP_LIBRARY, Address, address_of, installed, is_loopback, sendable
 
 if TYPE_CHECKING:
     from tta_observe._settings.keywords import Keywords
@@ -45,10 +44,7 @@ class Target(BaseModel):
     @property
     def is_loopback(self) -> bool:
         """Whether what is sent stays on this machine; names are not looked up."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 def exposed(target: Target) -> str | None:

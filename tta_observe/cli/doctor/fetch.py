@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 import socket
 import ssl
@@ -15,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
+from tta_observe._settings.parts import is_loopback
 from tta_observe.cli.doctor.attempts import PATIENCE_S, within
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _get(base: Base, path: str, seconds: float) -> Page:
     request = Request(f"{base.url}{path}", headers={"Accept": "application/json, text/plain"})  # noqa: S310 - http or https alone
     if base.authorization is not None:
         request.add_unredirected_header("Authorization", base.authorization)
-    proxies = [ProxyHandler({})] if _is_loopback(base.host) else []
+    proxies = [ProxyHandler({})] if is_loopback(base.host) else []
     opener = build_opener(_NoRedirection, *proxies)
     try:
         with opener.open(request, timeout=seconds) as response:
@@ -161,10 +161,3 @@ def _seconds(date: str | None) -> float | None:
         return parsedate_to_datetime(date or "").timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe._settings import SIGNALS
+from tta_observe._settings.parts import is_loopback
 from tta_observe.cli.doctor import troubles
 from tta_observe.cli.doctor.attempts import PATIENCE_S, begin
 from tta_observe.cli.doctor.dial import Port, dial
@@ -133,7 +133,7 @@ def merged(findings: list[Finding]) -> list[Finding]:
 
 def proxy_for(host: str, environ: Mapping[str, str]) -> str | None:
     """The variable whose proxy gRPC goes through to *host*; None when it goes straight."""
-    if _is_loopback(host):
+    if is_loopback(host):
         return None
     used = next((name for name in _PROXIES if environ.get(name, "").strip()), None)
     spared = environ.get("no_grpc_proxy") or environ.get("no_proxy") or ""
@@ -151,10 +151,3 @@ def _trust(target: Target) -> ssl.SSLContext:
     if target.client_certificate is not None:
         trust.load_cert_chain(target.client_certificate, target.client_key, password=lambda: "")
     return trust
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
