@@ -17,7 +17,10 @@ CostStatus = Literal["priced", "unpriced", "no_usage"]
 @dataclass(frozen=True, slots=True)
 class LLMUsage:
     """
-    One LLM call in normal form: *prompt_tokens* include *cached_tokens*.
+    One LLM call in normal form.
+
+    *prompt_tokens* include those read from the provider's cache (*cached_tokens*) and written to it
+    (*cache_write_tokens*), *completion_tokens* include *reasoning_tokens*.
 
     *cost_usd* is None unless *cost_status* is ``priced``: an unknown price is never 0.
     """
@@ -29,6 +32,10 @@ class LLMUsage:
     cached_tokens: int | None
     cost_usd: float | None
     cost_status: CostStatus
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    price_source: str | None = None
+    price_date: str | None = None
 
     @property
     def total_tokens(self) -> int:
