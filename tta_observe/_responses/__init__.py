@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tta_observe._responses.reading import Reading
+from tta_observe._responses.stream import StreamReader
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "StreamReader", "read"]
 
 
 def read(_response: object, /) -> Reading | None:

@@ -12,6 +12,9 @@ class Reading:
 
     *prompt_tokens* include those read from the provider's cache (*cached_tokens*) and written to it
     (*cache_write_tokens*), *completion_tokens* include *reasoning_tokens*: the rule of OpenTelemetry's conventions.
+
+    *provider* is told by the response itself. *provider_hint* is only whose client library carried it, to be used when
+    nothing else names a provider: through OpenAI's client any compatible server may answer.
     """
 
     provider: str | None = None
@@ -25,3 +28,4 @@ class Reading:
     max_tokens: int | None = None
     response_id: str | None = None
     finish_reasons: tuple[str, ...] = ()
+    provider_hint: str | None = None
