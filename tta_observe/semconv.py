@@ -127,6 +127,12 @@ LLM_TOTAL_TOKENS: Final = "llm.total_tokens"
 LLM_CACHED_TOKENS: Final = "llm.cached_tokens"
 """Those of the input tokens that the provider read from its cache."""
 
+LLM_CACHE_WRITE_TOKENS: Final = "llm.cache_write_tokens"
+"""Those of the input tokens that the provider wrote to its cache."""
+
+LLM_REASONING_TOKENS: Final = "llm.reasoning_tokens"
+"""Those of the output tokens that the model spent on reasoning."""
+
 LLM_COST_USD: Final = "llm.cost_usd"
 """Estimated cost in USD; absent when no price is known."""
 
@@ -141,6 +147,12 @@ UNPRICED: Final = "unpriced"
 
 NO_USAGE: Final = "no_usage"
 """Value of :data:`LLM_COST_STATUS`."""
+
+LLM_STREAMING: Final = "llm.streaming"
+"""True when the answer came as a stream."""
+
+LLM_TIME_TO_FIRST_TOKEN_MS: Final = "llm.time_to_first_token_ms"
+"""From entering the call to the first chunk that holds output, in milliseconds."""
 
 LLM_TOKEN_TYPE: Final = "llm.token_type"
 """``prompt`` or ``completion``. Allowed on metrics."""
@@ -188,6 +200,18 @@ WORKFLOW_TOTAL_TOKENS: Final = "workflow.total_tokens"
 WORKFLOW_PRIMITIVES: Final = "workflow.primitives"
 """Primitives that ended inside."""
 
+WORKFLOW_UNPRICED_CALLS: Final = "workflow.unpriced_calls"
+"""
+LLM calls of a run, nested ones included, whose cost is not known: no price, or no usage. Left out when there are none;
+where it stands, ``workflow.cost_usd`` is a lower bound.
+"""
+
+WORKFLOW_BUDGET_USD: Final = "workflow.budget_usd"
+"""What the run may cost, in USD, as given to ``workflow(budget_usd=)``; on its span and on the event."""
+
+WORKFLOW_BUDGET_EXCEEDED: Final = "workflow.budget_exceeded"
+"""Event on the span of a run, once, when its cost passes its budget; with both, in USD."""
+
 # Connections.
 
 SOURCE_PRIMITIVE: Final = "source.primitive"
@@ -214,7 +238,79 @@ REMOTE: Final = "remote"
 CONNECTION_TYPES: Final = (SEQUENTIAL, PARALLEL, NESTED, REMOTE)
 """Every value of :data:`CONNECTION_TYPE`."""
 
-# Interoperability.
+# Interoperability: what other backends read. Source: OpenTelemetry semantic conventions 1.41, ``gen-ai``, development.
+
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+"""What is done: ``chat``, ``embeddings``, ``execute_tool``, ``invoke_agent``, ``invoke_workflow``."""
+
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+"""Who served the model, in the words of the conventions, e.g. ``"aws.bedrock"``."""
+
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+"""The model that was asked for. LLM spans only: a reader may bill every span that has it."""
+
+GEN_AI_REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+"""Sampling temperature."""
+
+GEN_AI_REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+"""Limit of completion tokens."""
+
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
+"""True when the answer came as a stream."""
+
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+"""The model that answered."""
+
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+"""The provider's own identifier of the answer."""
+
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+"""Why the model stopped, one for each choice."""
+
+GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+"""From entering the call to the first chunk that holds output, in seconds."""
+
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+"""Input tokens, those from and for the provider's cache included."""
+
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+"""Output tokens, reasoning included."""
+
+GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+"""Input tokens that the provider read from its cache."""
+
+GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+"""Input tokens that the provider wrote to its cache."""
+
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+"""The same as :data:`SESSION_ID`."""
+
+GEN_AI_AGENT_ID: Final = "gen_ai.agent.id"
+"""The same as :data:`AGENT_ID`."""
+
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+"""The same as :data:`AGENT_TYPE`, else the primitive's name."""
+
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+"""The primitive's name."""
+
+GEN_AI_WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+"""The same as :data:`WORKFLOW_NAME`. Source: OpenTelemetry semantic conventions for generative AI 1.42."""
+
+GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+"""Output tokens spent on reasoning. Source: OpenTelemetry semantic conventions for generative AI 1.42."""
+
+GEN_AI_USAGE_TOTAL_TOKENS: Final = "gen_ai.usage.total_tokens"
+"""Input and output tokens. No convention has it; OpenLIT's panels and Langfuse read it."""
+
+GEN_AI_USAGE_COST: Final = "gen_ai.usage.cost"
+"""Estimated cost in USD. No convention has it; Langfuse and OpenLIT read it."""
+
+OPERATION_COST: Final = "operation.cost"
+"""Estimated cost in USD, as Logfire reads it."""
+
+LANGFUSE_COMPLETION_START_TIME: Final = "langfuse.observation.completion_start_time"
+"""When the first chunk that holds output came, ISO 8601 in UTC. Source: Langfuse's own attributes."""
 
 OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
 """What kind of step Phoenix and Opik show. Source: OpenInference semantic conventions 0.1."""
