@@ -138,7 +138,7 @@ def response_attributes(response_id: str | None, finish_reasons: Sequence[str]) 
 
 
 def stream_attributes(started_ns: int, first_output_ns: int | None) -> Attributes:
-    """What a stream adds: the call began at *started_ns*, its first output came at *first_output_ns*, by the wall clock."""
+    """What a stream adds: its call began at *started_ns*, its first output came at *first_output_ns*, wall clock."""
     own: Attributes = {semconv.GEN_AI_REQUEST_STREAM: True}
     if first_output_ns is not None:
         own[semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = max(0, first_output_ns - started_ns) / 1e9
