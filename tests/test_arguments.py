@@ -61,8 +61,9 @@ def test_attributes_must_be_a_mapping():
         lambda value: _arguments.text("name", value),
         lambda value: _arguments.one_of("status", value, ("success",)),
         _arguments.attributes,
+        lambda value: _arguments.amount("budget_usd", value),
     ],
-    ids=["identifier", "text", "one_of", "attributes"],
+    ids=["identifier", "text", "one_of", "attributes", "amount"],
 )
 def test_anything_is_taken_or_refused_in_our_words(check, kind):
     """

@@ -17,7 +17,8 @@ from opentelemetry import trace
 from shapes import SHAPES, silent, surroundings
 
 from tta_observe import agent, bound_context, current_workflow, primitive, step, traced_primitive, workflow
-from tta_observe.context import FRAME, WORKFLOW, Bound, Totals
+from tta_observe._totals import Totals
+from tta_observe.context import FRAME, WORKFLOW, Bound
 from tta_observe.errors import ConfigurationError
 from tta_observe.instruments import ACTIVE_WORKFLOWS, EXECUTIONS
 from tta_observe.semconv import ERROR, EXECUTION_STATUS, SUCCESS, WORKFLOW_ID, WORKFLOW_NAME

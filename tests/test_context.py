@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shapes import surroundings
 
 from tta_observe import WorkflowContext, bound_context, current_workflow, primitive, traced_primitive, workflow
+from tta_observe._totals import Totals
 from tta_observe.context import (
     FRAME,
     INNERMOST,
@@ -24,7 +25,6 @@ from tta_observe.context import (
     WORKFLOW,
     Frame,
     State,
-    Totals,
     bound_here,
     capture,
     drop_ended,
@@ -88,69 +88,6 @@ def test_its_text_shows_who_and_what():
     """
     assert "workflow_name='review'" in repr(CONTEXT)
     assert "totals" not in repr(CONTEXT)
-
-
-def test_totals_reach_outwards():
-    """
-    What a nested workflow spends, its outer one spends too; a neighbour does not.
-    """
-    outer = Totals()
-    inner, neighbour = Totals(outer), Totals(outer)
-    inner.add_llm_call(10, 0.5)
-    neighbour.add_llm_call(1, None)
-    inner.add_primitive()
-
-    assert (2, 11, 0.5, 1) == (outer.llm_calls, outer.tokens, outer.cost_usd, outer.primitives)
-    assert (1, 10, 0.5, 1) == (inner.llm_calls, inner.tokens, inner.cost_usd, inner.primitives)
-
-
-def test_totals_stop_at_the_end_of_their_workflow():
-    """
-    What still runs after a workflow ended is its own; the outer one, which is open, goes on counting it.
-    """
-    outer = Totals()
-    inner = Totals(outer)
-    inner.close()
-    inner.add_llm_call(10, None)
-    Totals(inner).add_llm_call(5, None)
-
-    assert (0, 15) == (inner.tokens, outer.tokens)
-
-
-def test_totals_count_from_many_threads():
-    """
-    A sum that loses some of what is added under load is worse than none.
-    """
-    outer = Totals()
-    inner = Totals(outer)
-
-    def add():
-        for _ in range(2000):
-            inner.add_llm_call(1, 0.5)
-            inner.add_primitive()
-
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
-
-    assert (16_000, 16_000, 8_000.0, 16_000) == (outer.llm_calls, outer.tokens, outer.cost_usd, outer.primitives)
-
-
-def test_totals_of_ended_workflows_are_let_go():
-    """
-    A workflow that starts its successor for ever is nested ever deeper; what has ended must not pile up.
-    """
-    totals = Totals()
-    for _ in range(100):
-        totals, ended = Totals(totals), totals
-        ended.close()
-
-    chain = 0
-    while totals is not None:
-        chain, totals = chain + 1, totals.outer
-    assert chain <= 2
 
 
 def test_tasks_and_threads_given_a_context_have_a_copy(telemetry):

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import sys
+import threading
 
 import pytest
 
@@ -143,6 +145,140 @@ def test_an_unpriced_run_has_no_cost(telemetry):
 
     assert "workflow.cost_usd" not in telemetry.span("w").attributes
     assert 0.0 == telemetry.span("v").attributes["workflow.cost_usd"]
+
+
+def test_a_cost_that_is_a_lower_bound_says_so(telemetry):
+    """
+    $0.50 and two calls nobody can price is not a bill of $0.50.
+    """
+    with workflow("w"):
+        record_llm_usage(model="known", prompt_tokens=1, cost_usd=0.5)
+        record_llm_usage(model="unknown", prompt_tokens=1)
+        record_llm_usage(model="silent")
+    with workflow("v"):
+        record_llm_usage(model="known", prompt_tokens=1, cost_usd=0.5)
+
+    assert (0.5, 2) == tuple(
+        telemetry.span("w").attributes[n] for n in ("workflow.cost_usd", "workflow.unpriced_calls")
+    )
+    assert "workflow.unpriced_calls" not in telemetry.span("v").attributes
+
+
+def spend(cost_usd):
+    record_llm_usage(model="m", prompt_tokens=1, cost_usd=cost_usd)
+
+
+def passed(span):
+    return [dict(event.attributes) for event in span.span.events if event.name == "workflow.budget_exceeded"]
+
+
+def test_a_passed_budget_is_told_and_stops_nothing(telemetry, caplog):
+    """
+    Whoever pays wants to know which run it was, while it runs; the run itself goes on.
+    """
+    with workflow("chat", workflow_id="run-7", budget_usd=1) as context:
+        spend(0.75)
+        quiet = len(caplog.records)
+        spend(0.75)
+        spend(0.75)
+    (warning,) = caplog.messages
+    span = telemetry.span("chat")
+
+    assert 0 == quiet
+    assert [{"workflow.budget_usd": 1.0, "workflow.cost_usd": 1.5}] == passed(span)
+    assert (2.25, 1.0) == (span.attributes["workflow.cost_usd"], span.attributes["workflow.budget_usd"])
+    assert "workflow 'chat' has cost $1.5 in run run-7, more than its budget_usd=1." in warning
+    assert context.workflow_id == span.attributes["workflow.id"]
+
+
+def test_each_run_has_its_budget_and_the_log_one_line_per_workflow(telemetry, caplog):
+    """
+    A loop over ten thousand runs must not write ten thousand lines; their spans still tell them apart.
+    """
+
+    @workflow("chat", budget_usd=0.1)
+    def run(cost_usd):
+        spend(cost_usd)
+
+    for cost_usd in (0.2, 0.05, 0.3):
+        run(cost_usd)
+    with workflow("other", budget_usd=0):
+        spend(0.01)
+
+    assert [1, 0, 1, 1] == [len(passed(span)) for span in telemetry.spans if span.name.startswith("workflow.")]
+    assert ["'chat'", "'other'"] == [message.split()[1] for message in caplog.messages]
+
+
+def test_nested_budgets_are_each_on_their_own(telemetry):
+    """
+    What an inner run spends is the outer one's bill as well; a block without a budget has none.
+    """
+    with workflow("outer", budget_usd=1.0), workflow("middle"):
+        with workflow("inner", budget_usd=0.5):
+            spend(0.6)
+        with workflow("next", budget_usd=0.5):
+            spend(0.5)
+    found = {span.shown: [event["workflow.cost_usd"] for event in passed(span)] for span in telemetry.roots}
+    found |= {
+        name: [event["workflow.cost_usd"] for event in passed(telemetry.span(name))] for name in ("inner", "next")
+    }
+
+    assert {"outer": [1.1], "inner": [0.6], "next": []} == found
+    assert [] == passed(telemetry.span("middle"))
+
+
+@pytest.mark.parametrize(("budget", "costs"), [(0.3, [0.1] * 3), (0, [0.0]), (1, [1.0]), (0, [])])
+def test_a_budget_that_is_used_up_is_not_passed(telemetry, caplog, budget, costs):
+    """
+    Three times ten cents are thirty cents, whatever a float says; a free call passes no budget.
+    """
+    with workflow("chat", budget_usd=budget):
+        for cost_usd in costs:
+            spend(cost_usd)
+
+    assert [] == passed(telemetry.span("chat"))
+    assert [] == caplog.messages
+
+
+def test_a_budget_is_passed_once_whoever_spends(telemetry, caplog):
+    """
+    Tasks and threads of one run spend at the same moment: one of them passes the budget, and no cent is lost.
+    """
+    threads = 8
+
+    async def task():
+        for _ in range(10):
+            spend(0.5)
+            await asyncio.sleep(0)
+
+    async def tasks():
+        await asyncio.gather(*(task() for _ in range(200)))
+
+    with workflow("chat", budget_usd=3.0):
+        contexts = [contextvars.copy_context() for _ in range(threads)]
+        workers = [
+            threading.Thread(target=context.run, args=(lambda: [spend(0.5) for _ in range(100)],))
+            for context in contexts
+        ]
+        for worker in workers:
+            worker.start()
+        asyncio.run(tasks())
+        for worker in workers:
+            worker.join(30)
+    span = telemetry.span("chat")
+
+    assert [{"workflow.budget_usd": 3.0, "workflow.cost_usd": 3.5}] == passed(span)
+    assert 0.5 * (200 * 10 + threads * 100) == span.attributes["workflow.cost_usd"]
+    assert 1 == len(caplog.messages)
+
+
+@pytest.mark.parametrize("budget", [True, -1, float("nan"), float("inf"), "1", [], 10**30])
+def test_a_budget_that_is_none_is_refused_where_it_is_written(budget):
+    """
+    ``budget_usd="5"`` that is never passed would be found on the bill.
+    """
+    with pytest.raises(ConfigurationError, match=r"budget_usd=.*Write a number that is not negative, e.g. budget_usd="):
+        workflow("chat", budget_usd=budget)
 
 
 def test_work_after_the_end_is_not_the_run_s(telemetry):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tta_observe._values import clean_attributes, clean_text, shown
+from tta_observe._values import clean_attributes, clean_text, finite_number, shown
 from tta_observe.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -47,6 +47,21 @@ def text(what: str, value: object) -> str:
         return given
     raise ConfigurationError(
         f"{what} must be a string that says something, not {shown(value)}. Write e.g. {what}='review'."
+    )
+
+
+def amount(what: str, value: object) -> float:
+    """
+    *value* as an amount of money.
+
+    Raises:
+        ConfigurationError: it is no number, not finite, or negative.
+    """
+    found = finite_number(value)
+    if found is not None:
+        return float(found)
+    raise ConfigurationError(
+        f"{what}={shown(value)} is no amount. Write a number that is not negative, e.g. {what}=0.50 for half a dollar."
     )
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tta_observe._connections import Position
     from tta_observe._outcome import Outcome
     from tta_observe._telemetry import Slot
+    from tta_observe._totals import Totals
     from tta_observe._values import AttributeValue
-    from tta_observe.context import Bound, Totals
+    from tta_observe.context import Bound
 
 
 @dataclass(frozen=True, slots=True)

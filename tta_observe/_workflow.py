@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _arguments, _call, _spans, _telemetry
+from tta_observe import _arguments, _call, _spans, _telemetry, semconv
 from tta_observe._block import Binding, Block, OpenBlock
 from tta_observe._guard import guarded, warn_once
+from tta_observe._totals import Totals
 from tta_observe._values import clean_attributes, clean_label
-from tta_observe.context import WORKFLOW, Totals, WorkflowContext
+from tta_observe.context import WORKFLOW, WorkflowContext
 from tta_observe.errors import unknown_option
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _WORKFLOW_OPTIONS: Final = (
     "llm_model_tier",
     "attributes",
 )
+_BUDGET: Final = "budget_usd"
 
 
 class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
@@ -46,9 +49,13 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
         llm_model_name: default model of LLM calls inside.
         llm_model_tier: a class of models, e.g. ``"fast"``.
         attributes: set on every span inside.
+        budget_usd: what one run should cost at most, in USD, nested workflows included. A run that costs more goes on:
+            its span gets an event ``workflow.budget_exceeded``, the log one warning per name of a workflow. A block
+            inside has a budget of its own, or none.
 
     Raises:
-        ConfigurationError: *name* is no string or empty, or an option is unknown.
+        ConfigurationError: *name* is no string or empty, *budget_usd* is no number or negative, or an option is
+            unknown.
     """
 
     def __init__(
@@ -63,12 +70,14 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
         llm_model_name: str | None = None,
         llm_model_tier: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        budget_usd: float | None = None,
         **unknown: Never,
     ) -> None:
         if unknown:
-            raise unknown_option("workflow", unknown, _WORKFLOW_OPTIONS)
+            raise unknown_option("workflow", unknown, (*_WORKFLOW_OPTIONS, _BUDGET))
         super().__init__()
         self._name = _arguments.text("name", name)
+        self._budget_usd = None if budget_usd is None else _arguments.amount(_BUDGET, budget_usd)
         self._id = clean_label(workflow_id)
         self._attributes = _arguments.attributes(attributes)
         self._given = _given(
@@ -90,10 +99,13 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
             _inherit(outer, self._given, self._attributes),
             workflow_name=self._name,
             workflow_id=self._id or uuid.uuid4().hex,
-            totals=Totals(outer.totals),
+            totals=(totals := Totals(outer.totals)),
         )
         binding = Binding(own)
-        return OpenBlock(own, binding, _enter(self._site, binding))
+        live = _enter(self._site, binding)
+        if self._budget_usd is not None and live is not None:
+            totals.watch(self._budget_usd, partial(_tell_passed, live.span, own, self._budget_usd))
+        return OpenBlock(own, binding, live)
 
 
 class agent(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
@@ -181,6 +193,23 @@ def _enter(site: _call.CallSite, binding: Binding) -> _call.Live | None:
     except BaseException:  # the stack is used up, or Ctrl-C: nobody will close the block
         binding.unbind()
         raise
+
+
+@guarded
+def _tell_passed(span: Any, run: WorkflowContext, budget_usd: float, cost_usd: float) -> None:
+    if span.is_recording():
+        told = {semconv.WORKFLOW_BUDGET_USD: budget_usd, semconv.WORKFLOW_COST_USD: cost_usd}
+        span.add_event(semconv.WORKFLOW_BUDGET_EXCEEDED, told)
+    warn_once(
+        f"budget:{run.workflow_name}",
+        "workflow %r has cost $%.6g in run %s, more than its budget_usd=%.6g. The run goes on; further ones of this "
+        "workflow are told by the event %s on their spans alone.",
+        run.workflow_name,
+        cost_usd,
+        run.workflow_id,
+        budget_usd,
+        semconv.WORKFLOW_BUDGET_EXCEEDED,
+    )
 
 
 def _given(**values: str | None) -> dict[str, str]:

@@ -15,89 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from contextvars_extras import ContextVarExt
 
 from tta_observe import semconv
-from tta_observe._guard import SharedLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextvars import Token
 
     from tta_observe._connections import Position
+    from tta_observe._totals import Totals
     from tta_observe._values import AttributeValue
     from tta_observe.usage import UsageSum
 
 _T = TypeVar("_T")
-
-
-_SUMS: Final = SharedLock()
-"""Of all totals, held for an addition: a fork inside a workflow must not inherit one that is held."""
-
-
-class Totals:
-    """
-    What one workflow run spent so far, nested workflows included.
-
-    Adding reaches the totals of the outer workflows as well; safe from any thread.
-    """
-
-    __slots__ = ("cost_usd", "llm_calls", "open", "outer", "priced_calls", "primitives", "tokens")
-
-    def __init__(self, outer: Totals | None = None) -> None:
-        self.outer = _first_open(outer)
-        if self.outer is not None:  # a workflow that starts its successor for ever makes no endless chain
-            self.outer.outer = _first_open(self.outer.outer)
-        self.open = True
-        """False after the workflow ended: what still runs is its own."""
-        self.cost_usd = 0.0
-        self.llm_calls = self.priced_calls = self.tokens = self.primitives = 0
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Totals, ()  # in a copy or another process nothing was spent yet
-
-    def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
-        """Count one LLM call of *tokens* tokens; *cost_usd* is None when no price is known."""
-        for totals in self._chain():
-            with _SUMS.lock:
-                totals.llm_calls += 1
-                totals.tokens += tokens
-                if cost_usd is not None:
-                    totals.priced_calls += 1
-                    totals.cost_usd += cost_usd
-
-    def add_primitive(self) -> None:
-        """Count one primitive that ended."""
-        for totals in self._chain():
-            with _SUMS.lock:
-                totals.primitives += 1
-
-    def close(self) -> dict[str, AttributeValue]:
-        """
-        End the counting and return the roll-up as span attributes.
-
-        The cost is left out when calls were made and none had a price.
-        """
-        with _SUMS.lock:
-            self.open = False
-            found: dict[str, AttributeValue] = {
-                semconv.WORKFLOW_LLM_CALLS: self.llm_calls,
-                semconv.WORKFLOW_TOTAL_TOKENS: self.tokens,
-                semconv.WORKFLOW_PRIMITIVES: self.primitives,
-            }
-            if self.priced_calls or not self.llm_calls:
-                found[semconv.WORKFLOW_COST_USD] = self.cost_usd
-            return found
-
-    def _chain(self) -> Iterator[Totals]:
-        totals: Totals | None = self
-        while totals is not None:
-            if totals.open:
-                yield totals
-            totals = totals.outer
-
-
-def _first_open(totals: Totals | None) -> Totals | None:
-    while totals is not None and not totals.open:
-        totals = totals.outer
-    return totals
 
 
 @dataclass(frozen=True, slots=True)
