@@ -73,6 +73,8 @@ _OF_REQUEST: Final = {
     semconv.LLM_STREAMING: semconv.GEN_AI_REQUEST_STREAM,
 }
 
+_COSTS: Final = (semconv.GEN_AI_USAGE_COST, semconv.OPERATION_COST)
+
 _OF_USAGE: Final = {
     semconv.LLM_PROMPT_TOKENS: (semconv.GEN_AI_USAGE_INPUT_TOKENS,),
     semconv.LLM_COMPLETION_TOKENS: (semconv.GEN_AI_USAGE_OUTPUT_TOKENS,),
@@ -80,7 +82,7 @@ _OF_USAGE: Final = {
     semconv.LLM_CACHED_TOKENS: (semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,),
     semconv.LLM_CACHE_WRITE_TOKENS: (semconv.GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS,),
     semconv.LLM_REASONING_TOKENS: (semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,),
-    semconv.LLM_COST_USD: (semconv.GEN_AI_USAGE_COST, semconv.OPERATION_COST),
+    semconv.LLM_COST_USD: _COSTS,
     semconv.LLM_MODEL_NAME: (semconv.GEN_AI_RESPONSE_MODEL,),
 }
 
@@ -110,9 +112,7 @@ def context_attributes(found: Mapping[str, AttributeValue]) -> Attributes:
 def request_attributes(found: Mapping[str, AttributeValue]) -> Attributes:
     """What an LLM span asks for, from its ``llm.*`` attributes *found* when it starts, or as soon as they are known."""
     own = {theirs: found[ours] for ours, theirs in _OF_REQUEST.items() if ours in found}
-    if semconv.LLM_PROVIDER in found:
-        own[semconv.GEN_AI_PROVIDER_NAME] = provider_name(str(found[semconv.LLM_PROVIDER]))
-    return own
+    return {**own, **_provider(found)}
 
 
 def usage_attributes(found: Mapping[str, AttributeValue]) -> Attributes:
@@ -122,9 +122,21 @@ def usage_attributes(found: Mapping[str, AttributeValue]) -> Attributes:
     Says nothing of the request: a model that was asked for and not the one that answered stays as it was set.
     """
     own = {theirs: found[ours] for ours, names in _OF_USAGE.items() if ours in found for theirs in names}
-    if semconv.LLM_PROVIDER in found:
-        own[semconv.GEN_AI_PROVIDER_NAME] = provider_name(str(found[semconv.LLM_PROVIDER]))
-    return own
+    return {**own, **_provider(found)}
+
+
+def elsewhere(found: Mapping[str, AttributeValue]) -> Attributes:
+    """
+    What an LLM span says whose usage stands on a span underneath it, ours or another instrumentation's.
+
+    To be set when it ends, over its ``gen_ai.*`` attributes *found*: a backend that sums spans up must not bill both.
+    The zeros are told even where nothing was: Langfuse counts the tokens of captured content by itself and prices
+    them, wherever there is a model name and no usage.
+    """
+    zeros: Attributes = {semconv.GEN_AI_USAGE_INPUT_TOKENS: 0, semconv.GEN_AI_USAGE_OUTPUT_TOKENS: 0}
+    told = (name for names in _OF_USAGE.values() for name in names if name in found)
+    zeros.update({name: 0.0 if name in _COSTS else 0 for name in told if name != semconv.GEN_AI_RESPONSE_MODEL})
+    return {semconv.OPENINFERENCE_SPAN_KIND: "CHAIN", **zeros}
 
 
 def response_attributes(response_id: str | None, finish_reasons: Sequence[str]) -> Attributes:
@@ -150,3 +162,10 @@ def stream_attributes(started_ns: int, first_output_ns: int | None) -> Attribute
 def provider_name(provider: str) -> str:
     """*provider* as ``gen_ai.provider.name``; unknown ones as given."""
     return _PROVIDERS.get(provider.lower().replace("-", "_").replace(".", "_").replace(" ", "_"), provider)
+
+
+def _provider(found: Mapping[str, AttributeValue]) -> Attributes:
+    if semconv.LLM_PROVIDER not in found:
+        return {}
+    name = provider_name(str(found[semconv.LLM_PROVIDER]))
+    return {semconv.GEN_AI_PROVIDER_NAME: name, semconv.GEN_AI_SYSTEM: name}

@@ -246,6 +246,9 @@ GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 """Who served the model, in the words of the conventions, e.g. ``"aws.bedrock"``."""
 
+GEN_AI_SYSTEM: Final = "gen_ai.system"
+"""The same as :data:`GEN_AI_PROVIDER_NAME` under its name before version 1.37, which Logfire and OpenLIT read."""
+
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
 """The model that was asked for. LLM spans only: a reader may bill every span that has it."""
 
