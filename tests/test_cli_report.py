@@ -21,6 +21,7 @@ from tta_observe.cli.servicemap import map_lines
 from tta_observe.local.rows import (
     CacheRow,
     ConnectionRow,
+    CostRow,
     ErrorRow,
     Health,
     ModelRow,
@@ -45,9 +46,15 @@ BUSY = Report(
     health=Health(success=90, error=10, cancelled=1),
     throughput=Throughput(101, 14.03),
     cache=CacheRow(2, 3, 2 / 3, 0.0021),
-    spending=Spending(0.0871, 43.55, 12),
+    spending=Spending(0.0871, 43.55, 12, 2),
+    costs=(
+        CostRow("workflow", "review", 47, 15_803, 0.0871, True, 12, 2),  # noqa: FBT003
+        CostRow("agent", "reviewer", 34, 15_801, 0.0871, False, 0, 0),  # noqa: FBT003
+        CostRow("primitive", "ask", 34, 15_801, 0.0871, False, 0, 0),  # noqa: FBT003
+        CostRow("primitive", "draft", 13, 2, None, True, 12, 2),  # noqa: FBT003
+    ),
     workflows=(
-        WorkflowRow("review", 38, 0.92, 80.2, 10_000.0, 0.0871, 0.0023),
+        WorkflowRow("review", 38, 0.92, 80.2, 10_000.0, 0.0871, 0.0023, True),  # noqa: FBT003
         WorkflowRow("conclude", 1, 1.0, 30, 50, 0.0, None),
     ),
     primitives=(PrimitiveRow("ask", "llm", 33, 1, 45, 2_400.0), PrimitiveRow("check", "validator", 33, 2, 4.5, 9)),
@@ -56,7 +63,7 @@ BUSY = Report(
     caches=(CacheRow(2, 3, 2 / 3, 0.0021, "look_up"),),
     models=(
         ModelRow("acme", "large", 12_345, 3_456, 0.0871, 0),
-        ModelRow("acme", "small", 2_345, 456, None, 12),
+        ModelRow("acme", "small", 2_345, 456, None, 12, 2, 14),
         ModelRow("acme", "tiny", 1, 1, None, 1),
     ),
     connections=(
@@ -93,7 +100,7 @@ def answers(report, width=80):
         ("Why are requests failing?", "5 × SyntaxError (50 %)"),
         ("Am I wasting money?", "Cache hit rate 66.7 %: 2 of 3 lookups"),
         ("Which LLM costs the most?", "large · $0.0871 (estimate) · 15,801 tokens"),
-        ("How much am I spending?", "Estimate: $0.0871 in all, $43.55 per hour of traffic"),
+        ("How much am I spending?", "Estimate: ≥ $0.0871 in all, ≥ $43.55 per hour"),
         ("What is calling what?", "review └▶ load 38×"),
     ],
 )
@@ -113,7 +120,7 @@ def test_answers_never_grow_past_a_screen():
     lines = render(BUSY, Screen(80, height=24)).splitlines()
 
     assert 23 >= len(lines)
-    assert lines[-1].startswith("More: tta-observe report | less   (workflows, primitives")
+    assert lines[-1].startswith("More: tta-observe report | less   (workflows, costs, primitives")
 
 
 def test_tall_terminal_shows_tables_while_they_fit():
@@ -142,7 +149,9 @@ def test_tall_terminal_shows_tables_while_they_fit():
         (IDLE, 4, "No LLM calls"),
         (replace(BUSY, models=BUSY.models[1:]), 4, "small · cost unknown · 2,801 tokens"),
         (IDLE, 5, "Nothing: no LLM calls"),
-        (replace(BUSY, spending=Spending(0.0, 0.0, 3)), 5, "3 unpriced calls, cost unknown"),
+        (replace(BUSY, spending=Spending(0.0, 0.0, 3)), 5, "3 calls without a price: small, tiny"),
+        (replace(IDLE, spending=Spending(0.0, 0.0, 0, 2)), 5, "cost unknown: 2 calls without usage"),
+        (replace(IDLE, models=(ModelRow(None, "own", 1, 1, 0.0, 0),)), 5, "cost $0.00"),
         (IDLE, 6, "No connections"),
     ],
 )
@@ -163,6 +172,61 @@ def test_unpriced_is_never_shown_as_free():
 
     drawn = render(replace(report, latest_runs=BUSY.latest_runs[:1]), Screen(120))
     assert [] == re.findall(r"\$0\.00\b", drawn)
+
+
+def test_a_cost_that_leaves_calls_out_says_so():
+    """
+    "$0.0871" where twelve calls have no price is a bill that comes out higher: how many, and of which models.
+    """
+    assert [
+        "How much am I spending?    Estimate: ≥ $0.0871 in all, ≥ $43.55 per hour of traffic",
+        f"{'':27}review ≥ $0.0023 per run · agent reviewer $0.0871 · primitive ask $0.0871",
+        f"{'':27}12 calls without a price: small, tiny · 2 without usage",
+    ] == answers(BUSY, 120)["How much am I spending?"]
+
+
+def test_long_names_leave_room_for_what_is_not_known():
+    """
+    A name can be guessed from its beginning; that two more calls are missing cannot.
+    """
+    models = (replace(BUSY.models[1], model="m" * 99),)
+    line = answers(replace(BUSY, models=models))["How much am I spending?"][2]
+
+    assert (True, 80) == (line.endswith("… · 2 without usage"), cell_len(line))
+
+
+def table(title, width=80, report=BUSY):
+    """The lines of one table, without its title and heading."""
+    lines = render(report, Screen(width)).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(title))
+    return lines[start + 2 : lines.index("", start) if "" in lines[start:] else None]
+
+
+def test_costs_are_told_by_whoever_spends():
+    """
+    Which workflow, which agent, which primitive: the three dearest of each, with what is not known of it.
+    """
+    assert [
+        ["workflow", "review", "47", "15,803", "≥", "$0.0871", "100", "%", "14"],
+        ["agent", "reviewer", "34", "15,801", "$0.0871", "100", "%", "0"],
+        ["primitive", "ask", "34", "15,801", "$0.0871", "100", "%", "0"],
+        ["primitive", "draft", "13", "2", "unknown", "–", "14"],
+    ] == [line.split() for line in table("Costs")]
+    many = replace(BUSY, costs=tuple(replace(BUSY.costs[0], name=f"w{i}") for i in range(9)))
+    assert 3 == len(table("Costs", report=many))
+
+
+def test_a_run_is_shown_beside_its_budget():
+    """
+    Which run was too dear is seen at a glance; one with calls of unknown cost may be.
+    """
+    run = replace(BUSY.latest_runs[0], cost_usd=0.5, budget_usd=0.25)
+    runs = (run, replace(run, cost_usd=0.2, unpriced_calls=1), replace(run, budget_usd=None))
+    report = replace(BUSY, latest_runs=runs)
+    found = [line.partition("ms")[2].strip().partition("  ")[0] for line in table("Latest runs", 120, report)]
+
+    assert ["$0.5000 of $0.2500", "≥ $0.2000 of $0.2500", "$0.5000"] == found
+    assert 1 == len(re.findall(r"\x1b\[31m *\S+ of ", render(report, Screen(120, color=True))))
 
 
 def test_a_saturated_p95_says_so():
@@ -273,6 +337,7 @@ def test_json_has_stable_keys_and_unrounded_figures():
         "throughput",
         "cache",
         "spending",
+        "costs",
         "workflows",
         "primitives",
         "errors",
@@ -374,6 +439,8 @@ def test_wrong_durations_are_refused(text):
         (words.usd(0.00001234), "< $0.0001"),
         (words.usd(1234.5), "$1,234.50"),
         (words.usd(None), "–"),
+        (words.usd(0.12, at_least=True), "≥ $0.1200"),
+        (words.usd(0.00001234, at_least=True), "> $0.00"),
         (words.milliseconds(0.123), "0.12 ms"),
         (words.milliseconds(999.9), "1.0 s"),
         (words.milliseconds(1500), "1.5 s"),

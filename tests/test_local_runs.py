@@ -16,6 +16,8 @@ RUN = {
     semconv.WORKFLOW_LLM_CALLS: 2,
     semconv.WORKFLOW_TOTAL_TOKENS: 900,
     semconv.WORKFLOW_PRIMITIVES: 5,
+    semconv.WORKFLOW_UNPRICED_CALLS: 1,
+    semconv.WORKFLOW_BUDGET_USD: 0.5,
 }
 
 
@@ -54,6 +56,8 @@ def test_run_says_what_its_span_says(app):
             llm_calls=2,
             tokens=900,
             primitives=5,
+            unpriced_calls=1,
+            budget_usd=0.5,
         )
         == found
     )

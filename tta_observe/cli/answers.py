@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from tta_observe.cli import words
+from tta_observe.cli import money, words
 from tta_observe.cli.servicemap import map_lines
 from tta_observe.dashboards import panels, thresholds
 
@@ -95,20 +95,15 @@ def which_llm_costs(report: Report, width: int) -> list[Text]:
     return [*lines, Text(words.many(more, "more model"))] if more else lines
 
 
-def how_much(report: Report, _: int) -> list[Text]:
-    """Estimated cost per hour, in all, and per workflow run; unpriced calls are counted, never priced at 0."""
-    spending = report.spending
-    unpriced = f"{words.many(spending.unpriced_calls, 'unpriced call')}, cost unknown"
+def how_much(report: Report, width: int) -> list[Text]:
+    """Estimated cost in all and per hour, who spends it, and the calls whose cost is not known: never priced at 0."""
+    spending, unknown = report.spending, _unknown(report, width)
     if not spending.cost_usd:
-        nothing = "cost $0.00" if report.models else "Nothing: no LLM calls"
-        return [Text(unpriced, style="yellow") if spending.unpriced_calls else Text(nothing, style="dim")]
-    per_hour, in_all = words.usd(spending.per_hour_usd), words.usd(spending.cost_usd)
-    lines = [Text(f"Estimate: {in_all} in all, {per_hour} per hour of traffic")]
-    dearest = sorted((row for row in report.workflows if row.cost_usd), key=lambda row: -(row.cost_per_run_usd or 0))
-    if dearest:
-        per_run = ", ".join(f"{_short(row.name)} {words.usd(row.cost_per_run_usd)}" for row in dearest[:2])
-        lines.append(Text(f"per run: {per_run}"))
-    return [*lines, Text(unpriced, style="yellow")] if spending.unpriced_calls else lines
+        return unknown or [Text("cost $0.00" if report.models else "Nothing: no LLM calls", style="dim")]
+    in_all, per_hour = (words.usd(cost, at_least=bool(unknown)) for cost in (spending.cost_usd, spending.per_hour_usd))
+    first = f"Estimate: {in_all} in all, {per_hour} per hour"
+    of_traffic = " of traffic" if Text(first).cell_len + len(" of traffic") <= width else ""
+    return [Text(first + of_traffic), *_spenders(report, width), *unknown]
 
 
 def what_calls_what(report: Report, _: int) -> list[Text]:
@@ -139,8 +134,45 @@ def _slow_workflow(row: WorkflowRow, width: int) -> Text:
 
 
 def _model(row: ModelRow, width: int) -> Text:
-    cost = "cost unknown" if row.cost_usd is None else f"{words.usd(row.cost_usd)} (estimate)"
+    cost = "cost unknown" if row.cost_usd is None else f"{money.known(row.cost_usd, row.is_lower_bound)} (estimate)"
     return _named("", row.model, f" · {cost} · {words.many(row.total_tokens, 'token')}", width)
+
+
+def _spenders(report: Report, width: int) -> list[Text]:
+    """Name the dearest runs, agent and primitive, as many as fit a line."""
+    runs = sorted((row for row in report.workflows if row.cost_usd), key=lambda row: -(row.cost_per_run_usd or 0))
+    first, *more = [
+        f"{_short(row.name)} {money.known(row.cost_per_run_usd, row.cost_is_lower_bound)} per run" for row in runs
+    ] or [""]
+    others = [
+        f"{row.by} {_short(row.name)} {money.known(row.cost_usd, row.is_lower_bound)}"
+        for by in ("agent", "primitive")
+        for row in [row for row in report.costs if row.by == by and row.cost_usd][:1]
+    ]
+    parts = [part for part in (first, *others, *more) if part]
+    return [Text(_as_fits(parts, width))] if parts else []
+
+
+def _as_fits(parts: Sequence[str], width: int) -> str:
+    line, *more = parts
+    for part in more:
+        longer = f"{line} · {part}"
+        line = longer if Text(longer).cell_len <= width else line
+    return line
+
+
+def _unknown(report: Report, width: int) -> list[Text]:
+    """Count the LLM calls whose cost is not known, and name the models without a price."""
+    spending = report.spending
+    silent = f"{words.count(spending.no_usage_calls)} without usage" if spending.no_usage_calls else ""
+    if not spending.unpriced_calls:
+        return [Text(f"cost unknown: {words.many(spending.no_usage_calls, 'call')} without usage")] if silent else []
+    before = f"{words.many(spending.unpriced_calls, 'call')} without a price"
+    names = ", ".join(row.model or "unnamed" for row in report.models if row.unpriced_calls)
+    after = f" · {silent}" if silent else ""
+    line = _named(f"{before}: ", names, after, width) if names else Text(before + after)
+    line.stylize("yellow")
+    return [line]
 
 
 def _named(before: str, name: str | None, facts: str, width: int) -> Text:

@@ -26,6 +26,7 @@ from tta_observe.local.rows import CacheRow, Health, Spending, Throughput, Windo
 if TYPE_CHECKING:
     from tta_observe.local.rows import (
         ConnectionRow,
+        CostRow,
         ErrorRow,
         ExportRow,
         ModelRow,
@@ -62,6 +63,7 @@ class Report:
     throughput: Throughput = _NO_TRAFFIC
     cache: CacheRow = _NO_LOOKUPS
     spending: Spending = _NO_COST
+    costs: tuple[CostRow, ...] = ()
     workflows: tuple[WorkflowRow, ...] = ()
     primitives: tuple[PrimitiveRow, ...] = ()
     errors: tuple[ErrorRow, ...] = ()
@@ -89,6 +91,7 @@ def collect(store: StoreReader, name: str, window: Window, now_ns: int) -> Repor
         throughput=panels.THROUGHPUT.local(store, window),
         cache=panels.CACHE.local(store, window),
         spending=panels.COST.local(store, window),
+        costs=queries.costs(store, window),
         workflows=panels.WORKFLOWS.local(store, window),
         primitives=panels.SLOWEST_PRIMITIVES.local(store, window),
         errors=panels.ERRORS.local(store, window),

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from tta_observe import semconv
-from tta_observe.cli import words
+from tta_observe.cli import money, words
 from tta_observe.cli.answers import QUESTIONS
 from tta_observe.cli.servicemap import LEGEND, map_lines
-from tta_observe.cli.table import Column, Table
+from tta_observe.cli.table import Column, Table, named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def overview(report: Report, width: int) -> list[Text]:
 
 def sections(report: Report, width: int) -> list[list[Text]]:
     """Draw the tables, each as its lines, title first; empty ones are left out."""
-    tables = (_workflows, _primitives, _types, _errors, _caches, _models)
+    tables = (_workflows, money.costs, _primitives, _types, _errors, _caches, money.models)
     drawn = [table.lines(width) for make in tables if (table := make(report)).rows]
     if report.connections:
         drawn.append(_map(report))
@@ -117,15 +117,11 @@ def _head(report: Report, width: int) -> list[Text]:
     return [Text.assemble(("tta-observe report", "bold"), f"   {span}"), store.append(f" · {facts}")]
 
 
-def _name(title: str) -> Column:
-    return Column(title, is_name=True)
-
-
 def _workflows(report: Report) -> Table:
     titles = ("runs", "ok", "mean", "P95", "cost", "per run")
     return Table(
         "Workflows (cost is an estimate)",
-        [_name("workflow"), *map(Column, titles)],
+        [named("workflow"), *map(Column, titles)],
         [
             (
                 row.name,
@@ -133,8 +129,8 @@ def _workflows(report: Report) -> Table:
                 words.percent(row.success_rate),
                 words.milliseconds(row.mean_ms),
                 words.p95(row.p95_ms),
-                words.usd(row.cost_usd or None),  # no priced call: unknown, not free
-                words.usd(row.cost_per_run_usd or None),
+                money.of_calls(row.cost_usd, row.cost_is_lower_bound),
+                money.of_calls(row.cost_per_run_usd, row.cost_is_lower_bound),
             )
             for row in report.workflows
         ],
@@ -145,8 +141,8 @@ def _primitives(report: Report) -> Table:
     return Table(
         "Primitives (slowest first)",
         [
-            _name("primitive"),
-            _name("type"),
+            named("primitive"),
+            named("type"),
             *map(Column, ("runs", "errors", "mean", "P95")),
         ],
         [_primitive(row) for row in report.primitives],
@@ -168,7 +164,7 @@ def _primitive(row: PrimitiveRow) -> tuple[str | Text, ...]:
 def _errors(report: Report) -> Table:
     return Table(
         "Errors (counted at every level that they fail)",
-        [_name("type"), Column("count"), Column("share")],
+        [named("type"), Column("count"), Column("share")],
         [(row.error_type, words.count(row.count), words.percent(row.share)) for row in report.errors],
     )
 
@@ -187,7 +183,7 @@ def _map(report: Report) -> list[Text]:
 def _types(report: Report) -> Table:
     return Table(
         "Executions by type",
-        [_name("type"), Column("count")],
+        [named("type"), Column("count")],
         [(row.primitive_type, words.count(row.count)) for row in report.executions_by_type],
     )
 
@@ -195,7 +191,7 @@ def _types(report: Report) -> Table:
 def _caches(report: Report) -> Table:
     return Table(
         "Caches (what they saved is an estimate)",
-        [_name("primitive"), *map(Column, ("hits", "lookups", "hit rate", "saved"))],
+        [named("primitive"), *map(Column, ("hits", "lookups", "hit rate", "saved"))],
         [
             (
                 row.primitive or words.NOTHING,
@@ -209,32 +205,11 @@ def _caches(report: Report) -> Table:
     )
 
 
-def _models(report: Report) -> Table:
-    return Table(
-        "Models (cost is an estimate)",
-        [
-            *map(_name, ("model", "provider")),
-            *map(Column, ("prompt", "completion", "cost", "unpriced")),
-        ],
-        [
-            (
-                row.model or words.NOTHING,
-                row.provider or words.NOTHING,
-                words.count(row.prompt_tokens),
-                words.count(row.completion_tokens),
-                "unknown" if row.cost_usd is None else words.usd(row.cost_usd),
-                words.count(row.unpriced_calls),
-            )
-            for row in report.models
-        ],
-    )
-
-
 def _runs(report: Report) -> Table:
     titles = ("duration", "cost", "calls", "tokens")
     return Table(
         "Latest runs (cost is an estimate, calls are LLM calls)",
-        [Column("started"), _name("workflow"), _name("status"), *map(Column, titles)],
+        [Column("started"), named("workflow"), named("status"), *map(Column, titles)],
         [_run(run) for run in report.latest_runs],
     )
 
@@ -246,7 +221,7 @@ def _run(run: Run) -> tuple[str | Text, ...]:
         run.workflow,
         Text(words.plain_text(ended), style=_STYLES.get(run.status, "")),
         words.milliseconds(run.duration_ms),
-        words.usd(run.cost_usd) if run.llm_calls else words.NOTHING,
+        money.of_run(run),
         words.count(run.llm_calls),
         words.count(run.tokens),
     )
@@ -255,7 +230,7 @@ def _run(run: Run) -> tuple[str | Text, ...]:
 def _processes(report: Report) -> Table:
     return Table(
         "Processes",
-        [_name("service"), Column("process"), Column("state"), Column("last sign of life")],
+        [named("service"), Column("process"), Column("state"), Column("last sign of life")],
         [
             (
                 row.service_name,
@@ -271,7 +246,7 @@ def _processes(report: Report) -> Table:
 def _exports(report: Report) -> Table:
     return Table(
         "Spans of live processes",
-        [_name("exporter"), *map(Column, ("recorded", "delivered", "waiting", "lost", "why"))],
+        [named("exporter"), *map(Column, ("recorded", "delivered", "waiting", "lost", "why"))],
         [
             (
                 row.exporter,

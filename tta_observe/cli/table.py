@@ -25,6 +25,11 @@ class Column:
     is_name: bool = False
 
 
+def named(title: str) -> Column:
+    """Make a column of names."""
+    return Column(title, is_name=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A title, columns, and one cell of text per column and row."""

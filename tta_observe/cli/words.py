@@ -117,10 +117,12 @@ def per_second(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}/s" if value >= 1 else f"{value:.2g}/s"
 
 
-def usd(value: float | None) -> str:
-    """Name an amount; a small one with enough digits to differ from nothing."""
+def usd(value: float | None, *, at_least: bool = False) -> str:
+    """Name an amount; a small one with enough digits to differ from nothing. *at_least*: it is a lower bound."""
     if value is None:
         return NOTHING
+    if at_least:
+        return f"≥ {usd(value)}" if value >= 0.0001 else "> $0.00"  # noqa: PLR2004 - four digits are enough
     if value == 0 or value >= 1:
         return f"${value:,.2f}"
     return f"${value:.4f}" if value >= 0.0001 else "< $0.0001"  # noqa: PLR2004 - four digits are enough

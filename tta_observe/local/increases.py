@@ -64,6 +64,11 @@ def increases(
     return dict(found)
 
 
+def total(store: StoreReader, instrument: InstrumentSpec, window: Window) -> float:
+    """How much the counter *instrument* rose within *window*, over all its series."""
+    return sum(increases(store, instrument, window, lambda _: "all").values())
+
+
 def distributions(
     store: StoreReader, instrument: InstrumentSpec, window: Window, key: Callable[[Labels], _Key | None]
 ) -> dict[_Key, Histogram]:
@@ -75,6 +80,11 @@ def distributions(
             risen = Histogram(_numbers(bounds), _risen(after, before), max(0.0, at_end - at_start))
             found[group].append(risen)
     return {group: merged(histograms) for group, histograms in found.items()}
+
+
+def labelled(*names: str) -> Callable[[Labels], tuple[str | None, ...]]:
+    """Make a key of the labels *names*; one that was left out is None."""
+    return lambda labels: tuple(labels.get(name) for name in names)
 
 
 def _rows(store: StoreReader, instrument: InstrumentSpec, window: Window) -> list[_Row]:

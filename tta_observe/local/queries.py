@@ -2,7 +2,7 @@
 One function per question.
 
 Counters: how much they rose within the window, per series and never below zero.
-Panels read metrics, never spans; only :func:`latest_runs` reads spans.
+Panels read metrics, never spans; :func:`latest_runs` does, and what counts LLM calls, of which no metric tells.
 Times are arguments, in nanoseconds since 1970: there is no clock in here.
 """
 
@@ -12,16 +12,15 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tta_observe import instruments, semconv
-from tta_observe.local.increases import distributions, increases
+from tta_observe.local.costs import costs, models, spending
+from tta_observe.local.increases import distributions, increases, labelled, total
 from tta_observe.local.rows import (
     CacheRow,
     ConnectionRow,
     ErrorRow,
     Health,
-    ModelRow,
     PrimitiveRow,
     ProcessRow,
-    Spending,
     Throughput,
     TypeRow,
     Window,
@@ -42,6 +41,7 @@ __all__ = [
     "cache",
     "caches_by_primitive",
     "connections",
+    "costs",
     "errors_by_type",
     "executions_by_type",
     "health",
@@ -103,7 +103,7 @@ def health(store: StoreReader, window: Window) -> Health:
 
 def throughput(store: StoreReader, window: Window) -> Throughput:
     """How many executions there were, and how many a second while there was traffic."""
-    executions = round(_total(store, instruments.EXECUTIONS, window))
+    executions = round(total(store, instruments.EXECUTIONS, window))
     return Throughput(executions, _ratio(executions, traffic_seconds(store, window)) if executions else None)
 
 
@@ -117,9 +117,7 @@ def active_workflows(store: StoreReader, now_ns: int) -> int:
 def workflows(store: StoreReader, window: Window) -> tuple[WorkflowRow, ...]:
     """Which workflow is slow? One row per workflow, the slowest (P95) first."""
     durations = distributions(store, instruments.EXECUTION_DURATION, window, _workflow)
-    costs = increases(store, instruments.LLM_COST, window, lambda labels: labels.get(semconv.WORKFLOW_NAME))
-    tokens = increases(store, instruments.LLM_TOKENS, window, lambda labels: labels.get(semconv.WORKFLOW_NAME))
-    unpriced = {name for name, count in tokens.items() if count and name not in costs}  # not the same as free
+    spent = {row.name: row for row in costs(store, window) if row.by == "workflow"}
     rows = (
         WorkflowRow(
             name=name,
@@ -127,8 +125,9 @@ def workflows(store: StoreReader, window: Window) -> tuple[WorkflowRow, ...]:
             success_rate=ended.score,
             mean_ms=durations[name].mean if name in durations else None,
             p95_ms=durations[name].quantile(_P95) if name in durations else None,
-            cost_usd=(cost := None if name in unpriced else float(costs.get(name, 0))),
+            cost_usd=(cost := spent[name].cost_usd if name in spent else 0.0),
             cost_per_run_usd=None if cost is None else _ratio(cost, ended.total),
+            cost_is_lower_bound=name in spent and spent[name].is_lower_bound,
         )
         for name, ended in _ended(store, window, _workflow).items()
     )
@@ -168,48 +167,19 @@ def executions_by_type(store: StoreReader, window: Window) -> tuple[TypeRow, ...
 
 def cache(store: StoreReader, window: Window) -> CacheRow:
     """Am I wasting money? All caches together."""
-    hits, lookups, saved = (_total(store, instrument, window) for instrument in _CACHE)
+    hits, lookups, saved = (total(store, instrument, window) for instrument in _CACHE)
     return _cache_row(hits, lookups, saved)
 
 
 def caches_by_primitive(store: StoreReader, window: Window) -> tuple[CacheRow, ...]:
     """The same per primitive, the most looked up first."""
-    name = _values_of(semconv.PRIMITIVE_NAME)
+    name = labelled(semconv.PRIMITIVE_NAME)
     hits, lookups, saved = (increases(store, instrument, window, name) for instrument in _CACHE)
     rows = (
         _cache_row(hits.get(key, 0), lookups.get(key, 0), saved.get(key, 0), *key) for key in lookups | hits | saved
     )
     used = (row for row in rows if row.lookups or row.saved_usd)
     return tuple(sorted(used, key=lambda row: (-row.lookups, row.primitive or "")))
-
-
-def models(store: StoreReader, window: Window) -> tuple[ModelRow, ...]:
-    """Which model costs the most? By cost, then by tokens."""
-    model = semconv.LLM_PROVIDER, semconv.LLM_MODEL_NAME
-    tokens = increases(store, instruments.LLM_TOKENS, window, _values_of(*model, semconv.LLM_TOKEN_TYPE))
-    costs = increases(store, instruments.LLM_COST, window, _values_of(*model))
-    unpriced = increases(store, instruments.LLM_UNPRICED, window, _values_of(*model))
-    rows = (
-        ModelRow(
-            provider=key[0],
-            model=key[1],
-            prompt_tokens=round(tokens.get((*key, semconv.PROMPT), 0)),
-            completion_tokens=round(tokens.get((*key, semconv.COMPLETION), 0)),
-            cost_usd=costs.get(key) or (0.0 if key in costs and not unpriced.get(key) else None),
-            unpriced_calls=round(unpriced.get(key, 0)),
-        )
-        for key in dict.fromkeys((*(each[:2] for each in tokens), *costs, *unpriced))
-    )
-    used = (row for row in rows if row.total_tokens or row.cost_usd or row.unpriced_calls)
-    return tuple(sorted(used, key=lambda row: (-(row.cost_usd or 0), -row.total_tokens, row.model or "")))
-
-
-def spending(store: StoreReader, window: Window) -> Spending:
-    """How much am I spending? Estimated; calls without a known price are counted, not priced."""
-    cost_usd = float(_total(store, instruments.LLM_COST, window))
-    per_second = _ratio(cost_usd, traffic_seconds(store, window))
-    unpriced = round(_total(store, instruments.LLM_UNPRICED, window))
-    return Spending(cost_usd, None if per_second is None else per_second * 3600, unpriced)
 
 
 def connections(store: StoreReader, window: Window) -> tuple[ConnectionRow, ...]:
@@ -225,10 +195,6 @@ def processes(store: StoreReader, now_ns: int) -> tuple[ProcessRow, ...]:
         ProcessRow(name, pid, instance_id, started_ns, heartbeat_ns, bool(alive))
         for name, pid, instance_id, started_ns, heartbeat_ns, alive in store.rows(_PROCESSES, (now_ns - SILENT_NS,))
     )
-
-
-def _total(store: StoreReader, instrument: InstrumentSpec, window: Window) -> float:
-    return sum(increases(store, instrument, window, lambda _: "all").values())
 
 
 def _counts(
@@ -250,10 +216,6 @@ def _ended(store: StoreReader, window: Window, key: Callable[[Labels], _Key | No
     found = increases(store, instruments.EXECUTIONS, window, with_status)
     groups = dict.fromkeys(group for (group, _), count in found.items() if count)
     return {group: Health(*(round(found.get((group, status), 0)) for status in semconv.STATUSES)) for group in groups}
-
-
-def _values_of(*labels: str) -> Callable[[Labels], tuple[str | None, ...]]:
-    return lambda given: tuple(given.get(label) for label in labels)
 
 
 def _workflow(labels: Labels) -> str | None:

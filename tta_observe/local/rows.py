@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,8 +71,10 @@ class WorkflowRow:
     mean_ms: float | None
     p95_ms: float | None
     cost_usd: float | None
-    """None when LLM calls were made and none had a price."""
+    """None when LLM calls were made and the cost of none is known."""
     cost_per_run_usd: float | None
+    cost_is_lower_bound: bool = False
+    """Whether there are LLM calls whose cost is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,11 @@ class CacheRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """Tokens and estimated cost of one model. *cost_usd* is None when no call had a price."""
+    """
+    Tokens and estimated cost of one model.
+
+    *cost_usd* is None when that of no call is known, and a lower bound when that of some is not.
+    """
 
     provider: str | None
     model: str | None
@@ -125,6 +131,15 @@ class ModelRow:
     completion_tokens: int
     cost_usd: float | None
     unpriced_calls: int
+    """Without a known price."""
+    no_usage_calls: int = 0
+    """Of which the provider did not tell what they used. From spans, as *calls*."""
+    calls: int = 0
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether there are calls whose cost is not known."""
+        return self.unpriced_calls + self.no_usage_calls > 0
 
     @property
     def total_tokens(self) -> int:
@@ -134,11 +149,40 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Estimated cost, and what an hour of such traffic costs; None when there was no traffic."""
+    """
+    Estimated cost, and what an hour of such traffic costs; None when there was no traffic.
+
+    Both are lower bounds where there are calls without a price (*unpriced_calls*) or without usage (*no_usage_calls*).
+    """
 
     cost_usd: float
     per_hour_usd: float | None
     unpriced_calls: int
+    no_usage_calls: int = 0
+
+
+Spender = Literal["workflow", "agent", "primitive"]
+"""Who spends: the innermost workflow, a type of agent, a primitive."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """
+    What the LLM calls of one spender cost, as an estimate.
+
+    *cost_usd* is None when that of no call is known, and *is_lower_bound* says that of some is not. *calls*,
+    *unpriced_calls* (no price) and *no_usage_calls* (the provider did not tell what they used) are from spans: those of
+    traces that were sampled out are missing.
+    """
+
+    by: Spender
+    name: str
+    calls: int
+    tokens: int
+    cost_usd: float | None
+    is_lower_bound: bool
+    unpriced_calls: int
+    no_usage_calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +197,12 @@ class ConnectionRow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workflow, from its span. *cost_usd* is None when calls were made and none had a price."""
+    """
+    One run of a workflow, from its span.
+
+    *cost_usd* is None when LLM calls were made and the cost of none is known, and a lower bound when that of
+    *unpriced_calls* is not. *budget_usd* is what it should cost at most; None without a budget.
+    """
 
     trace_id: str
     span_id: str
@@ -167,6 +216,8 @@ class Run:
     llm_calls: int
     tokens: int
     primitives: int
+    unpriced_calls: int = 0
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

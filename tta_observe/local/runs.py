@@ -1,4 +1,4 @@
-"""Questions about single runs of workflows. The only ones that read spans."""
+"""Questions about single runs of workflows, answered from their spans."""
 
 from __future__ import annotations
 
@@ -41,4 +41,6 @@ def _run(trace_id: str, span_id: str, name: str, start_ns: int, duration_ns: int
         llm_calls=known.get(semconv.WORKFLOW_LLM_CALLS, 0),
         tokens=known.get(semconv.WORKFLOW_TOTAL_TOKENS, 0),
         primitives=known.get(semconv.WORKFLOW_PRIMITIVES, 0),
+        unpriced_calls=known.get(semconv.WORKFLOW_UNPRICED_CALLS, 0),
+        budget_usd=known.get(semconv.WORKFLOW_BUDGET_USD),
     )
