@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Final, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,62 @@ class Reading:
     response_id: str | None = None
     finish_reasons: tuple[str, ...] = ()
     provider_hint: str | None = None
+
+
+class Tokens(NamedTuple):
+    """The numbers of one response in normal form, in the order of :class:`Reading`."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    cached: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+
+UNKNOWN: Final = Tokens()
+
+
+def normal(
+    prompt: int | None, completion: int | None, cached: int | None, cache_write: int | None, reasoning: int | None
+) -> Tokens:
+    """Numbers of which each part fits into its whole: what a provider says too much of a part is left out."""
+    cached = _within(cached, prompt)
+    cache_write = _within(cache_write, None if prompt is None else prompt - (cached or 0))
+    return Tokens(prompt, completion, cached, cache_write, _within(reasoning, completion))
+
+
+def plus(*numbers: int | None) -> int | None:
+    """The sum of those *numbers* that are known; None when none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def later(before: Reading | None, now: Reading | None) -> Reading | None:
+    """What a stream has said when it said *before* and then *now*; numbers are taken over all together."""
+    if before is None or now is None:
+        return before or now
+    counted = now.prompt_tokens is not None or now.completion_tokens is not None
+    said = {
+        name: getattr(now, name)
+        for name in _NAMES
+        if getattr(now, name) not in {None, ()} or (counted and name in _NUMBERS)
+    }
+    return replace(before, **said)
+
+
+def added(before: Reading | None, now: Reading | None) -> Reading | None:
+    """The same for a stream whose chunks each count their own tokens."""
+    if before is None or now is None:
+        return before or now
+    sums = {name: plus(getattr(before, name), getattr(now, name)) for name in _NUMBERS}
+    return replace(later(before, now) or now, **sums)  # type: ignore[arg-type]
+
+
+_NUMBERS: Final = ("prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_NAMES: Final = tuple(field.name for field in fields(Reading))
+
+
+def _within(number: int | None, whole: int | None) -> int | None:
+    if number is None or whole is None:
+        return None
+    return min(number, whole)
