@@ -8,7 +8,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from tta_observe import _guard, _telemetry
+from tta_observe import _guard, _prices, _telemetry
 from tta_observe.context import FRAME, POSITION, WORKFLOW
 
 # CI machines are shared: a slow example is no failure.
@@ -20,7 +20,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():
-    """Keep what was imported out of the collection after each test: it makes half of the run's time."""
+    """
+    Read the prices, which no test shall wait for; and keep what was imported out of the collection after each test.
+
+    Without the latter it would make half of the run's time.
+    """
+    _prices.in_order(lambda: None)
+    _prices.drain(60)
     gc.collect()
     gc.freeze()
 

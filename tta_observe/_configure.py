@@ -10,7 +10,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _guard, _telemetry
+from tta_observe import _guard, _prices, _telemetry
 from tta_observe._settings import Settings, resolve
 from tta_observe._signals import flush_before_sigterm
 from tta_observe._stats import Stats
@@ -57,7 +57,7 @@ class Telemetry:
         Returns:
             True only when everything recorded before the call was acknowledged or committed.
         """
-        return self._pipeline is None or self._pipeline.flush(timeout_s)
+        return self._pipeline is None or _prices.after_drain(self._pipeline.flush, timeout_s)
 
     def shutdown(self, timeout_s: float = 2.0) -> bool:
         """
@@ -75,7 +75,7 @@ class Telemetry:
                 _telemetry.install(None)
                 _STATE.stopping.add(self)
         try:
-            return self._pipeline is None or self._pipeline.shutdown(timeout_s)
+            return self._pipeline is None or _prices.after_drain(self._pipeline.shutdown, timeout_s)
         finally:
             _STATE.stopping.discard(self)
 
@@ -251,6 +251,7 @@ def _made(decided: tuple[Settings, Any, Any]) -> Telemetry:
         return Telemetry(decided, None, None)
     pipeline = _built(*decided)
     slot = _guard.guarded(_slot)(decided[0], pipeline) if pipeline is not None else None
+    _prices.prepare()
     _telemetry.install(slot)  # without one, the providers of the application still get what is recorded
     return Telemetry(decided, pipeline, slot)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tta_observe import _telemetry, semconv
+from tta_observe import _prices, _telemetry, semconv
 from tta_observe.instruments import CONNECTIONS, InstrumentSpec
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from tta_observe.pricing import Price
 
 __all__ = ["CapturedSpan", "CapturedTelemetry", "captured_telemetry"]
+
+_PRICES_S: Final = 10.0
+"""Reading the prices takes a fraction of a second; what waits for them is recorded before it is looked at."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class CapturedTelemetry:
     @property
     def spans(self) -> tuple[CapturedSpan, ...]:
         """Every ended span, in order of start."""
+        _prices.drain(_PRICES_S)
         finished = sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
         return tuple(self._captured(span, finished) for span in finished)
 
@@ -118,6 +122,7 @@ class CapturedTelemetry:
 
     def metrics(self) -> list[Any]:
         """Every metric with a point, as the SDK has it."""
+        _prices.drain(_PRICES_S)
         data = self._reader.get_metrics_data()
         if data is None:
             return []
@@ -180,4 +185,5 @@ def captured_telemetry(
         yield CapturedTelemetry(exporter, reader)
     finally:
         _telemetry.capture(before)
+        _prices.drain(_PRICES_S)
         meters.shutdown()  # the tracers are not: they have no thread, and a span that ends late would be told
