@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_observe.usage import LLMUsage, UsageSum
+from tta_observe.usage import LLMUsage, UsageSum, usage_attributes
 
 COUNTS = st.none() | st.integers(0, 10**6)
 USAGES = st.builds(
@@ -21,9 +21,10 @@ def test_numbers_add_up(usages):
     """
     What the span shows is the sum, and says so when a part of it has no price.
     """
-    total = UsageSum(None)
+    total = UsageSum()
     for usage in usages:
-        shown = total.add(usage)
+        total.add(usage_attributes(usage))
+    shown = total.close()
 
     assert sum(u.total_tokens for u in usages) == shown["llm.total_tokens"]
     assert sum(u.prompt_tokens or 0 for u in usages) == shown.get("llm.prompt_tokens", 0)

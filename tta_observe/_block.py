@@ -13,6 +13,7 @@ from tta_observe._garbage import COLLECTING, safely
 from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, drop_ended, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from tta_observe._call import Live
@@ -50,6 +51,10 @@ class OpenBlock(Generic[V]):
     """One run of a block: what it bound, what it observes, and what ``with`` yields."""
 
     __slots__ = ("_parts", "value")
+    watches = ()
+    """A block has no result; what it observes tells its own followers of its end."""
+    is_llm = False
+    outside = None
 
     def __init__(self, value: V, *parts: Binding | Live | Step | None) -> None:
         self.value = value
@@ -69,6 +74,15 @@ class OpenBlock(Generic[V]):
         """Record how the run ended."""
         for part in self._parts:
             part.finish(error)
+
+    def returned(self, result: object) -> None:
+        """Nobody to tell."""
+
+    def streamed(self) -> None:
+        """Nobody to tell."""
+
+    def yielded(self, item: object) -> None:
+        """Nobody to tell."""
 
 
 class Block(Generic[V]):
@@ -109,7 +123,7 @@ class Block(Generic[V]):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_runs": {}}
 
-    def _open(self) -> OpenBlock[V]:
+    def _open(self, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> OpenBlock[V]:
         drop_ended()
         return self.open()
 

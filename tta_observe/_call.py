@@ -1,75 +1,61 @@
 """
 One observed call: ``enter(site) -> live``, then ``live.unbind()`` and ``live.finish(error)``.
 
-A :class:`CallSite` holds all that is constant per decorated function or block; a :class:`Live` what is one call's.
 Shells for the shapes of functions are in :mod:`tta_observe._shells`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from functools import partial
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _connections, _telemetry, semconv
+from tta_observe import _connections, _genai, _prices, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
-from tta_observe._spans import Current, Step, inherited, tell_failure
+from tta_observe._spans import Current, Step, tell_failure
 from tta_observe.context import FRAME, POSITION, WORKFLOW, Frame, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tta_observe._connections import Position
     from tta_observe._outcome import Outcome
+    from tta_observe._sites import Args, CallSite, Kwargs, Watch, Watcher
     from tta_observe._telemetry import Slot
     from tta_observe._totals import Totals
     from tta_observe._values import AttributeValue
     from tta_observe.context import Bound
 
-
-@dataclass(frozen=True, slots=True)
-class CallSite:
-    """What is constant about a primitive, an agent block or a workflow; made where it is written."""
-
-    name: str
-    type: str
-    span_name: str
-    attributes: Mapping[str, AttributeValue]
-
-    @property
-    def is_workflow(self) -> bool:
-        """Whether a run of it is a workflow run."""
-        return self.type == semconv.WORKFLOW_TYPE
-
-
-def primitive_site(name: str, type_: str, action: str, attributes: Mapping[str, AttributeValue]) -> CallSite:
-    """The site of a primitive; all arguments are checked and clean."""
-    own = {semconv.PRIMITIVE_ACTION: action}
-    return CallSite(name, type_, f"primitive.{type_}.{action}", {**attributes, **own, **_common(name, type_)})
-
-
-def workflow_site(name: str) -> CallSite:
-    """The site of a workflow; its span is named when it starts, after the bounded label value."""
-    return CallSite(name, semconv.WORKFLOW_TYPE, "", _common(name, semconv.WORKFLOW_TYPE))
-
-
-def _common(name: str, type_: str) -> dict[str, AttributeValue]:
-    kind = semconv.OPENINFERENCE_KINDS.get(type_, "CHAIN")
-    return {semconv.PRIMITIVE_NAME: name, semconv.PRIMITIVE_TYPE: type_, semconv.OPENINFERENCE_SPAN_KIND: kind}
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Live:
     """One observed call that is running."""
 
-    __slots__ = ("_current", "_pid", "_site", "_slot", "_started", "_started_ns", "_step", "_visit", "_workflow")
+    __slots__ = (
+        "_current",
+        "_pid",
+        "_site",
+        "_started",
+        "_step",
+        "_visit",
+        "slot",
+        "started_ns",
+        "usage",
+        "watches",
+        "workflow",
+    )
 
-    def __init__(self, slot: Slot, site: CallSite) -> None:
-        self._slot, self._site = slot, site
-        self._workflow = WORKFLOW.get()
+    def __init__(self, slot: Slot, site: CallSite, watches: Sequence[Watch] = ()) -> None:
+        self.slot, self._site, self.watches = slot, site, watches
+        self.workflow = WORKFLOW.get()
+        self.usage: UsageSum | None = None
+        """Of an LLM call: what was used in it."""
         self._pid = os.getpid()
         self._step: Step | None = None
         outer = FRAME.get()
@@ -79,7 +65,7 @@ class Live:
             outer = FRAME.get()
         position = POSITION.get_raw()
         self._visit = _connections.enter(site.name, is_workflow=site.is_workflow, anchor=anchor)
-        self._started_ns, self._started = time_ns(), perf_counter_ns()
+        self.started_ns, self._started = time_ns(), perf_counter_ns()
         try:
             self._current = self._open(outer, position)
         except BaseException:  # the application's sampler or processor failed: leave its context as it was
@@ -97,6 +83,44 @@ class Live:
         """What it made current."""
         return self._current
 
+    @property
+    def name(self) -> str:
+        """Of its site."""
+        return self._site.name
+
+    @property
+    def is_llm(self) -> bool:
+        """Whether streams that it returns are followed to their end."""
+        return self._site.is_llm
+
+    @property
+    def outside(self) -> Position | None:
+        """Where on the service map the context was before the call."""
+        return self._visit.before
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Since the call began."""
+        return (perf_counter_ns() - self._started) / 1e6
+
+    @guarded
+    def returned(self, result: object) -> None:
+        """Tell those who follow the call what it returned."""
+        for watch in self.watches:
+            watch.returned(self, result)
+
+    @guarded
+    def streamed(self) -> None:
+        """Tell those who follow the call that it returned a stream."""
+        for watch in self.watches:
+            watch.streamed(self)
+
+    @guarded
+    def yielded(self, item: object) -> None:
+        """Tell those who follow the call what it yielded."""
+        for watch in self.watches:
+            watch.yielded(self, item)
+
     @guarded
     def unbind(self) -> None:
         """Make what was outside current again."""
@@ -108,9 +132,16 @@ class Live:
 
     def finish(self, error: BaseException | None) -> None:
         """End the span and record the execution; *error* is what the call raised."""
+        if self.watches:
+            self._tell_end(error)
         self._finish(error)
         if self._step is not None:
             self._step.finish(error)
+        self._settle()
+
+    @guarded
+    def _settle(self) -> None:
+        self._current.frame.end()
 
     @guarded
     def _finish(self, error: BaseException | None) -> None:
@@ -119,18 +150,70 @@ class Live:
         try:
             _connections.leave(self._visit)
             self._count_end(outcome, duration_ns / 1e6)
-            self.span.set_attributes(self._final_attributes(outcome, duration_ns / 1e6))
-            tell_failure(self.span, error, outcome, self._slot.error_detail)
+            self.span.set_attributes(_final_attributes(outcome, duration_ns / 1e6))
+            tell_failure(self.span, error, outcome, self.slot.error_detail)
         finally:
             # From the monotonic clock: the wall clock may be set back while the call runs.
-            self.span.end(self._started_ns + duration_ns)
+            self._end(self.started_ns + duration_ns)
+
+    def _end(self, ended_ns: int) -> None:
+        totals: Totals | None = self.workflow.totals if self.workflow is not None else None
+        if self.usage is not None:
+            self.usage.ended = True
+        if totals is not None and not self._site.is_workflow:
+            totals.add_primitive()
+        if self.usage is not None:
+            _prices.in_order(partial(self._end_llm, self.usage, ended_ns))
+        elif totals is not None and self._site.is_workflow:
+            _prices.in_order(partial(self._end_workflow, totals, totals.primitives, ended_ns))
+        else:
+            self.span.end(ended_ns)
+
+    @guarded
+    def _end_llm(self, usage: UsageSum, ended_ns: int) -> None:
+        """End the span with what was used, when all that was recorded before has a price."""
+        try:
+            found = usage.close()
+            asked = _genai.request_attributes({**found, **self._known(), **usage.asked})
+            self.span.set_attributes({**found, **asked, **_genai.usage_attributes(found)})
+        finally:
+            self.span.end(ended_ns)
+
+    @guarded
+    def _end_workflow(self, totals: Totals, primitives: int, ended_ns: int) -> None:
+        try:
+            self.span.set_attributes({**totals.close(), semconv.WORKFLOW_PRIMITIVES: primitives})
+        finally:
+            self.span.end(ended_ns)
+
+    @guarded
+    def _tell_end(self, error: BaseException | None) -> None:
+        for watch in self.watches:
+            watch.left(self, error)
 
     def _open(self, outer: Frame | None, position: Position | None) -> Current:
-        site, is_llm = self._site, self._site.type in semconv.LLM_TYPES
-        name = site.span_name or f"workflow.{self._slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
-        span = self._slot.start_span(name, {**inherited(), **site.attributes}, self._started_ns, client=is_llm)
-        frame = Frame(site.name, site.type, usage=UsageSum(span) if is_llm else None)
-        return Current(span, frame, outer, (self._visit, position))
+        site = self._site
+        name = site.span_name or f"workflow.{self.slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
+        asked = {key: value for watch in self.watches for key, value in watch.attributes().items()}
+        span = self.slot.start_span(name, self._attributes(asked), self.started_ns, client=site.is_llm)
+        around = outer.around if outer is not None else None
+        if site.is_llm:
+            around = self.usage = UsageSum(around, asked)
+        return Current(
+            span, Frame(site.name, site.type, usage=self.usage, around=around), outer, (self._visit, position)
+        )
+
+    def _attributes(self, asked: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+        found = {**self._known(), **self._site.attributes, **asked}
+        if semconv.GEN_AI_OPERATION_NAME in found:
+            found.update(_genai.context_attributes(found))
+        if self._site.is_llm:
+            found.update(_genai.request_attributes(found))
+        return found
+
+    def _known(self) -> Mapping[str, AttributeValue]:
+        """What every span inside the workflow carries."""
+        return self.workflow.span_attributes if self.workflow is not None else _NOTHING
 
     def _abandon(self) -> None:
         _connections.leave(self._visit)
@@ -141,45 +224,53 @@ class Live:
     @guarded
     def _count_start(self) -> None:
         for source, kind, times in self._visit.edges:
-            self._slot.record(CONNECTIONS, times, (source, self._site.name, kind), self._current.otel_context)
+            self.slot.record(CONNECTIONS, times, (source, self._site.name, kind), self._current.otel_context)
         if self._site.is_workflow:
-            self._slot.record(ACTIVE_WORKFLOWS, 1, self._owner())
+            self.slot.record(ACTIVE_WORKFLOWS, 1, self._owner())
 
     def _count_end(self, outcome: Outcome, duration_ms: float) -> None:
         site, (workflow, agent), context = self._site, self._owner(), self._current.otel_context
         labels = (site.name, site.type, outcome.status, workflow)
-        self._slot.record(EXECUTIONS, 1, (*labels, agent, outcome.error_type), context)
-        self._slot.record(EXECUTION_DURATION, duration_ms, labels, context)
+        self.slot.record(EXECUTIONS, 1, (*labels, agent, outcome.error_type), context)
+        self.slot.record(EXECUTION_DURATION, duration_ms, labels, context)
         # A forked child has inherited the block, but it was the parent that raised the gauge.
         if site.is_workflow and os.getpid() == self._pid:
-            self._slot.record(ACTIVE_WORKFLOWS, -1, (workflow, agent))
-
-    def _final_attributes(self, outcome: Outcome, duration_ms: float) -> dict[str, AttributeValue]:
-        found: dict[str, AttributeValue] = {
-            semconv.EXECUTION_STATUS: outcome.status,
-            semconv.EXECUTION_DURATION_MS: duration_ms,
-        }
-        if outcome.closed_early:
-            found[semconv.EXECUTION_CLOSED_EARLY] = True
-        return {**found, **self._roll_up()}
-
-    def _roll_up(self) -> Mapping[str, AttributeValue]:
-        totals: Totals | None = self._workflow.totals if self._workflow is not None else None
-        if totals is None:
-            return {}
-        if self._site.is_workflow:
-            return totals.close()
-        totals.add_primitive()
-        return {}
+            self.slot.record(ACTIVE_WORKFLOWS, -1, (workflow, agent))
 
     def _owner(self) -> tuple[str | None, str | None]:
-        workflow = self._workflow
+        workflow = self.workflow
         return (workflow.workflow_name, workflow.agent_type) if workflow is not None else (None, None)
 
 
+def _final_attributes(outcome: Outcome, duration_ms: float) -> dict[str, AttributeValue]:
+    found: dict[str, AttributeValue] = {
+        semconv.EXECUTION_STATUS: outcome.status,
+        semconv.EXECUTION_DURATION_MS: duration_ms,
+    }
+    if outcome.closed_early:
+        found[semconv.EXECUTION_CLOSED_EARLY] = True
+    return found
+
+
 @guarded
-def enter(site: CallSite) -> Live | None:
-    """Start observing a call of *site* in the current context; None when there is nothing to record to."""
+def enter(site: CallSite, args: Args = (), kwargs: Kwargs = _NOTHING) -> Live | None:
+    """
+    Start observing a call of *site* in the current context; None when there is nothing to record to.
+
+    *args* and *kwargs* are those of the call, for those who follow it.
+    """
     slot = _telemetry.current()
     drop_ended()
-    return Live(slot, site) if slot is not None else None
+    if slot is None:
+        return None
+    return Live(slot, site, _watches(site, slot, args, kwargs) if site.watchers else ())
+
+
+def _watches(site: CallSite, slot: Slot, args: Args, kwargs: Kwargs) -> list[Watch]:
+    started = (_started(watcher, slot, args, kwargs) for watcher in site.watchers)
+    return [watch for watch in started if watch is not None]
+
+
+@guarded
+def _started(watcher: Watcher, slot: Slot, args: Args, kwargs: Kwargs) -> Watch | None:
+    return watcher(slot, args, kwargs)

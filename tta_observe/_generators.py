@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from tta_observe import _garbage, _telemetry, context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 
 
 class Opened(Protocol):
@@ -24,25 +24,55 @@ class Opened(Protocol):
     def finish(self, error: BaseException | None) -> None:
         """Record how it ended."""
 
+    @property
+    def watches(self) -> Sequence[object]:
+        """Who wants to be told of its result or items; nobody, as a rule."""
 
-Opener: TypeAlias = "Callable[[], Opened | None]"
+    @property
+    def is_llm(self) -> bool:
+        """Whether streams that it returns are followed to their end."""
+
+    @property
+    def outside(self) -> Any:
+        """Where on the service map the context was before."""
+
+    def returned(self, result: object) -> None:
+        """Tell them what it returned."""
+
+    def streamed(self) -> None:
+        """Tell them that it returned a stream."""
+
+    def yielded(self, item: object) -> None:
+        """Tell them what it yielded."""
 
 
-class _Inside:
+Opener: TypeAlias = "Callable[[tuple[Any, ...], Mapping[str, Any]], Opened | None]"
+"""Called with the arguments of the call."""
+
+
+class Inside:
     """
     The context of a generator: swapped in for each of its steps, out again at each yield.
 
     So its consumer never sees it, and nothing is held across a ``yield``.
     """
 
-    __slots__ = ("_opened", "_otel", "_otel_token", "_state", "_tokens")
+    __slots__ = ("_opened", "_otel", "_otel_token", "_state", "_tokens", "is_watched")
 
-    def __init__(self, opener: Opener) -> None:
-        self._opened = _garbage.safely(opener)
+    def __init__(self, opened: Opened | None, outside: Any) -> None:
+        """*opened* in this context; *outside* is where that was on the service map before."""
+        self._opened = opened
         self._tokens: list[Any] | None = None
-        if self._opened is not None:
+        self.is_watched = opened is not None and bool(opened.watches)
+        if opened is not None:
             self._capture()
-            _garbage.safely(self._opened.unbind)
+            _garbage.safely(opened.unbind)
+            _garbage.safely(context.POSITION.set, outside)
+
+    def yielded(self, item: object) -> None:
+        """Tell who follows the call that the generator gave *item*."""
+        if self._opened is not None:
+            self._opened.yielded(item)
 
     def __enter__(self) -> None:
         self._tokens = None
@@ -74,8 +104,19 @@ class _Inside:
         self._state, self._otel = context.capture(), _telemetry.otel_current()
 
 
-def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any, Any, Any]:
-    inside = _Inside(opener)
+def opening(opener: Opener, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], Inside]:
+    """What opens a call with these arguments, at the first step of its generator."""
+
+    def open_() -> Inside:
+        outside = context.POSITION.get_raw()
+        return Inside(_garbage.safely(opener, args, kwargs), outside)
+
+    return open_
+
+
+def drive(generator: Generator[Any, Any, Any], start: Callable[[], Inside]) -> Generator[Any, Any, Any]:
+    """Stand between *generator* and its consumer; *start* is called at the first step."""
+    inside = start()
     sent: Any = None
     thrown: BaseException | None = None
     try:
@@ -90,6 +131,8 @@ def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any,
                 result = stop.value
                 break
             sent = thrown = None
+            if inside.is_watched:
+                inside.yielded(item)
             try:
                 sent = yield item
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the generator
@@ -102,8 +145,9 @@ def drive(generator: Generator[Any, Any, Any], opener: Opener) -> Generator[Any,
     return result
 
 
-async def drive_async(generator: AsyncGenerator[Any, Any], opener: Opener) -> AsyncGenerator[Any, Any]:
-    inside = _Inside(opener)
+async def drive_async(generator: AsyncGenerator[Any, Any], start: Callable[[], Inside]) -> AsyncGenerator[Any, Any]:
+    """The same for an asynchronous one."""
+    inside = start()
     thrown: BaseException | None = None
     try:
         step = _first_step(generator)
@@ -114,6 +158,8 @@ async def drive_async(generator: AsyncGenerator[Any, Any], opener: Opener) -> As
             except StopAsyncIteration:
                 break
             thrown = None
+            if inside.is_watched:
+                inside.yielded(item)
             try:
                 step = generator.asend((yield item))
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the generator

@@ -1,21 +1,24 @@
-"""Recording what LLM calls used and cost."""
+"""Recording what LLM calls used and cost: by hand, from what they return, from the streams they give."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Never
 
-from tta_observe import _arguments, _telemetry, semconv
+from tta_observe import _arguments, _genai, _sites, _telemetry, semconv
+from tta_observe._billing import Owner, bill, owner_here, owner_of
 from tta_observe._guard import guarded, warn_once
-from tta_observe._values import clean, clean_label, finite_number, whole_number
-from tta_observe.context import FRAME, WORKFLOW, WorkflowContext
+from tta_observe._request import Request, request_reader
+from tta_observe._responses import Reading, StreamReader, read
+from tta_observe._values import class_name, clean, clean_label, finite_number, whole_number
 from tta_observe.errors import unknown_option
-from tta_observe.instruments import LLM_COST, LLM_TOKENS, LLM_UNPRICED
-from tta_observe.pricing import find_price
-from tta_observe.usage import LLMUsage, UsageSum, usage_attributes
+from tta_observe.instruments import LLM_TOKENS
+from tta_observe.usage import LLMUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from tta_observe._call import Live
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
     from tta_observe.usage import CostStatus
@@ -33,6 +36,7 @@ _OPTIONS = (
 
 
 def record_llm_usage(
+    response: object = None,
     *,
     provider: str | None = None,
     model: str | None = None,
@@ -47,13 +51,21 @@ def record_llm_usage(
     """
     Record tokens and cost of one LLM call, on the span of the LLM primitive around it and on the metrics.
 
-    Inside an ``llm`` or ``embedding`` primitive several calls add up on its span; elsewhere each gets a span of its
-    own, ``primitive.llm.usage``. Outside any span, and after the workflow has ended, only the metrics are recorded.
+    Not needed where an ``llm`` or ``embedding`` primitive returns the response, or yields its stream: that is recorded
+    by itself, unless something inside was recorded by hand.
+
+    Inside such a primitive several calls add up on its span; elsewhere each gets a span of its own,
+    ``primitive.llm.usage``. Outside any span, and after the workflow has ended, only the metrics are recorded.
     A number that is negative, not finite or no number at all is left out, with one warning.
 
+    In the first moments of a program, while the prices are being read, the usage that is returned is ``unpriced`` where
+    they are needed; what is recorded gets its cost as soon as they are there.
+
     Args:
-        provider: who served it; default: that of the context.
-        model: which model; default: that of the context.
+        response: what the client returned, object or dict, or the last chunk of a stream; the arguments below win over
+            what it says. One that is not understood is left out, with one warning.
+        provider: who served it; default: that of the response, of the call's arguments, of the context.
+        model: which model; the same.
         prompt_tokens: input tokens, cached ones included.
         completion_tokens: output tokens.
         cached_tokens: those of the input tokens that the provider read from its cache.
@@ -66,20 +78,18 @@ def record_llm_usage(
     """
     if unknown:
         raise unknown_option("record_llm_usage", unknown, _OPTIONS)
-    workflow = WORKFLOW.get() or WorkflowContext()
-    slot = _telemetry.current()
-    usage = _normal_form(
-        slot,
-        clean_label(provider) or workflow.llm_provider,
-        clean_label(model) or workflow.llm_model_name,
-        _count("prompt_tokens", prompt_tokens),
-        _count("completion_tokens", completion_tokens),
-        _count("cached_tokens", cached_tokens),
-        None if cost_usd is None else _number("cost_usd", cost_usd),
-    )
-    request = {semconv.LLM_TEMPERATURE: clean(temperature), semconv.LLM_MAX_TOKENS: clean(max_tokens)}
-    _record(slot, usage, workflow, {key: value for key, value in request.items() if value is not None})
-    return usage
+    given = {
+        "provider": clean_label(provider),
+        "model": clean_label(model),
+        "prompt_tokens": _count("prompt_tokens", prompt_tokens),
+        "completion_tokens": _count("completion_tokens", completion_tokens),
+        "cached_tokens": _count("cached_tokens", cached_tokens),
+    }
+    reading = replace(_understood(response), **{key: value for key, value in given.items() if value is not None})
+    owner = owner_here()
+    cost = None if cost_usd is None else _number("cost_usd", cost_usd)
+    told = {**_told(reading), **_known({semconv.LLM_TEMPERATURE: temperature, semconv.LLM_MAX_TOKENS: max_tokens})}
+    return bill(_telemetry.current(), _usage(reading, owner, cost), owner, told)
 
 
 def record_llm_tokens(provider: str | None, model: str | None, token_type: str, count: int) -> None:
@@ -97,75 +107,126 @@ def record_llm_tokens(provider: str | None, model: str | None, token_type: str, 
 def _count_tokens(provider: str | None, model: str | None, kind: str, count: int) -> None:
     slot = _telemetry.current()
     if slot is not None:
-        owner = _owner(WORKFLOW.get() or WorkflowContext())
-        slot.record(LLM_TOKENS, count, (provider, model, kind, *owner))
+        slot.record(LLM_TOKENS, count, (provider, model, kind, *owner_here().labels))
 
 
-def _normal_form(
-    slot: Slot | None,
-    provider: str | None,
-    model: str | None,
-    prompt: int | None,
-    completion: int | None,
-    cached: int | None,
-    cost_usd: float | None,
-) -> LLMUsage:
-    if cost_usd is None and slot is not None and not (prompt is None and completion is None):
-        price = find_price(slot.prices, provider, model)
-        cost_usd = None if price is None else price.cost_usd(prompt or 0, completion or 0, cached or 0)
-    status: CostStatus = "priced" if cost_usd is not None else "unpriced"
-    if cost_usd is None and prompt is None and completion is None:
-        status = "no_usage"
-    return LLMUsage(provider, model, prompt, completion, cached, cost_usd, status)
+class _LLMCall(_sites.Watch):
+    """Follows one call of an LLM primitive and records what it used, unless something inside has been recorded."""
+
+    __slots__ = ("_chunks", "_first_ms", "_reader", "_reading", "_request")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._reading: Reading | None = None
+        self._reader: StreamReader | None = None
+        self._chunks = 0
+        self._first_ms: float | None = None
+
+    def attributes(self) -> Mapping[str, AttributeValue]:
+        return self._request.attributes()
+
+    def returned(self, live: Live, result: object) -> None:
+        if live.usage is not None and not live.usage.told:
+            self._reading = read(result)
+
+    def streamed(self, live: Live) -> None:
+        self._reader = StreamReader()
+
+    def yielded(self, live: Live, item: object) -> None:
+        reader = self._reader = self._reader or StreamReader()
+        self._chunks += 1
+        if reader.feed(item) and self._first_ms is None:
+            self._first_ms = live.elapsed_ms
+        outer = live.usage.outer if live.usage is not None else None
+        if outer is not None and not outer.told and _is_measured(reader.reading()):
+            outer.tell()  # now, not at the end: the call around it may see this chunk, too, and end before
+
+    def left(self, live: Live, error: BaseException | None) -> None:
+        if self._reader is not None:
+            live.span.set_attributes(self._stream_attributes(live))
+            self._reading = self._reader.reading()
+        has_failed = error is not None and not isinstance(error, GeneratorExit)
+        if live.usage is None or live.usage.told or (has_failed and not self._chunks):
+            return
+        owner, reading = owner_of(live), self._reading or Reading()
+        usage = _usage(reading, owner, None)
+        bill(live.slot, usage, owner, _told(reading))
+        if usage.cost_status == semconv.NO_USAGE:
+            live.usage.miss()
+
+    def _stream_attributes(self, live: Live) -> dict[str, AttributeValue]:
+        found: dict[str, AttributeValue] = {semconv.LLM_STREAMING: True, semconv.LLM_CHUNKS: self._chunks}
+        first_ns = None
+        if self._first_ms is not None:
+            found[semconv.LLM_TIME_TO_FIRST_TOKEN_MS] = self._first_ms
+            first_ns = live.started_ns + int(self._first_ms * 1e6)
+        return {**found, **_genai.stream_attributes(live.started_ns, first_ns)}
+
+
+def _watcher(function: Any) -> Callable[[Slot, tuple[Any, ...], Mapping[str, Any]], _LLMCall]:
+    read_request = request_reader(function)
+    return lambda _slot, args, kwargs: _LLMCall(read_request(args, kwargs))
+
+
+_sites.WATCHERS.update(dict.fromkeys(semconv.LLM_TYPES, _watcher))
+
+
+def _understood(response: object) -> Reading:
+    found = None if response is None else _read(response)
+    if found is None and response is not None:
+        warn_once(
+            f"response:{class_name(type(response))}",
+            "record_llm_usage does not understand %s. Pass what the client returned, the last chunk of a stream, or "
+            "the numbers: record_llm_usage(model=..., prompt_tokens=..., completion_tokens=...).",
+            class_name(type(response)),
+        )
+    return found or Reading()
 
 
 @guarded
-def _record(
-    slot: Slot | None, usage: LLMUsage, workflow: WorkflowContext, request: Mapping[str, AttributeValue]
-) -> None:
-    totals = workflow.totals
-    if totals is not None:
-        totals.add_llm_call(usage.total_tokens, usage.cost_usd)
-    if slot is None:
-        return
-    if totals is None or totals.open:
-        _tell_span(slot, usage, workflow, request)
-    _count_usage(slot, usage, workflow)
+def _read(response: object) -> Reading | None:
+    found = read(response)
+    if found is None:
+        reader = StreamReader()
+        reader.feed(response)
+        found = reader.reading()
+    return found
 
 
-def _tell_span(slot: Slot, usage: LLMUsage, workflow: WorkflowContext, request: Mapping[str, AttributeValue]) -> None:
-    frame = FRAME.get()
-    own: UsageSum | None = frame.usage if frame is not None else None
-    if own is not None and own.span.is_recording():
-        own.span.set_attributes({**own.add(usage), **request})
-    elif _telemetry.current_span() is not None:
-        name = {semconv.PRIMITIVE_NAME: frame.primitive_name} if frame is not None and frame.primitive_name else {}
-        found = {**workflow.span_attributes, **usage_attributes(usage), **request, **name}
-        found[semconv.OPENINFERENCE_SPAN_KIND] = semconv.OPENINFERENCE_KINDS["llm"]
-        slot.start_span(semconv.LLM_USAGE_SPAN, found, None, client=True).end()
+def _usage(reading: Reading, owner: Owner, cost_usd: float | None) -> LLMUsage:
+    """*reading* as a usage: what it does not say comes from the arguments of the call, then from the context."""
+    asked, workflow = owner.usage.asked if owner.usage is not None else {}, owner.workflow
+    provider = reading.provider or _text(asked.get(semconv.LLM_PROVIDER)) or workflow.llm_provider
+    status: CostStatus = "unpriced" if _is_measured(reading) else "no_usage"
+    return LLMUsage(
+        provider or reading.provider_hint,
+        reading.model or _text(asked.get(semconv.LLM_MODEL_NAME)) or workflow.llm_model_name,
+        reading.prompt_tokens,
+        reading.completion_tokens,
+        reading.cached_tokens,
+        cost_usd,
+        status if cost_usd is None else "priced",
+        reading.cache_write_tokens,
+        reading.reasoning_tokens,
+    )
 
 
-def _count_usage(slot: Slot, usage: LLMUsage, workflow: WorkflowContext) -> None:
-    model, owner = (usage.provider, usage.model), _owner(workflow)
-    for kind, count in ((semconv.PROMPT, usage.prompt_tokens), (semconv.COMPLETION, usage.completion_tokens)):
-        if count is not None:
-            slot.record(LLM_TOKENS, count, (*model, kind, *owner))
-    if usage.cost_usd is not None:
-        slot.record(LLM_COST, usage.cost_usd, (*model, *owner))
-    elif usage.cost_status == semconv.UNPRICED:
-        slot.record(LLM_UNPRICED, 1, model)
-        warn_once(
-            f"unpriced:{usage.provider}/{usage.model}",
-            "no price is known for model %r: its calls are counted as unpriced. "
-            "Write configure(prices={%r: Price(input=..., output=...)}) with USD per million tokens.",
-            usage.model,
-            usage.model,
-        )
+def _is_measured(reading: Reading | None) -> bool:
+    return reading is not None and not (reading.prompt_tokens is None and reading.completion_tokens is None)
 
 
-def _owner(workflow: WorkflowContext) -> tuple[str | None, str | None, str | None]:
-    frame = FRAME.get()
-    return (frame.primitive_name if frame is not None else None, workflow.workflow_name, workflow.agent_type)
+def _told(reading: Reading) -> dict[str, AttributeValue]:
+    request = {semconv.LLM_TEMPERATURE: reading.temperature, semconv.LLM_MAX_TOKENS: reading.max_tokens}
+    return {**_known(request), **_genai.response_attributes(reading.response_id, reading.finish_reasons)}
+
+
+def _known(attributes: Mapping[str, object]) -> dict[str, AttributeValue]:
+    cleaned = ((key, clean(value)) for key, value in attributes.items())
+    return {key: value for key, value in cleaned if value is not None}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _count(name: str, value: object) -> int | None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never, overload
 
-from tta_observe import _arguments, _call, _shells, _spans, semconv
+from tta_observe import _arguments, _call, _shells, _sites, _spans, semconv
 from tta_observe._block import Block, OpenBlock
 from tta_observe._values import clean_text
 from tta_observe.errors import ConfigurationError, unknown_option
@@ -64,7 +64,8 @@ def traced_primitive(
 
     def decorate(target: F) -> F:
         _shells.refuse_class(target, "traced_primitive")
-        site = _call.primitive_site(name or _name_of(target), type_, action, {**extra, **_code_attributes(target)})
+        found = {**extra, **_code_attributes(target)}
+        site = _sites.primitive_site(name or _name_of(target), type_, action, found, target)
         again = functools.partial(traced_primitive, type=type_, action=action, name=name, attributes=extra)
         return _shells.observe(target, functools.partial(_call.enter, site), functools.partial(_apply, again))
 
@@ -97,7 +98,7 @@ class primitive(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
         if unknown:
             raise unknown_option("primitive", unknown, _BLOCK_OPTIONS)
         super().__init__()
-        self._site = _call.primitive_site(
+        self._site = _sites.primitive_site(
             _arguments.text("name", name),
             _arguments.identifier("type", type),
             _arguments.identifier("action", action),

@@ -11,7 +11,7 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from tta_observe import _garbage, _generators
+from tta_observe import _garbage, _generators, _streams
 from tta_observe._observed import observed
 from tta_observe.errors import ConfigurationError
 
@@ -97,7 +97,7 @@ def _is_awaitable_generator(function: Any) -> bool:
 
 def _plain_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        opened = _garbage.safely(opener) if _garbage.COLLECTING else opener()
+        opened = _garbage.safely(opener, args, kwargs) if _garbage.COLLECTING else opener(args, kwargs)
         if opened is None:
             return wrapped(*args, **kwargs)
         try:
@@ -105,10 +105,22 @@ def _plain_shell(opener: Opener) -> Any:
         except BaseException as error:
             close(opened, error)
             raise
+        if opened.watches:
+            return _told(opened, result)
         close(opened, None)
         return result
 
     return shell
+
+
+def _told(opened: Opened, result: Any) -> Any:
+    """Close *opened*, of which somebody wants to know *result*; a stream is followed, and closes it when it ends."""
+    stream = _streams.follow(opened, result) if opened.is_llm else None
+    if stream is not None:
+        return stream
+    opened.returned(result)
+    close(opened, None)
+    return result
 
 
 class _Pending:
@@ -129,8 +141,8 @@ class _Pending:
 
 
 def _coroutine_shell(opener: Opener) -> Any:
-    async def run(pending: _Pending) -> Any:
-        opened = _garbage.safely(opener) if _garbage.COLLECTING else opener()
+    async def run(pending: _Pending, args: Any, kwargs: Any) -> Any:
+        opened = _garbage.safely(opener, args, kwargs) if _garbage.COLLECTING else opener(args, kwargs)
         if opened is None:
             return await pending.take()
         try:
@@ -138,13 +150,15 @@ def _coroutine_shell(opener: Opener) -> Any:
         except BaseException as error:
             close(opened, error)
             raise
+        if opened.watches:
+            return _told(opened, result)
         close(opened, None)
         return result
 
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         # Called here, so that wrong arguments fail where the function is called, as without us.
         awaitable = wrapped(*args, **kwargs)
-        return _named(run(_Pending(awaitable)), awaitable)
+        return _named(run(_Pending(awaitable), args, kwargs), awaitable)
 
     return shell
 
@@ -152,7 +166,7 @@ def _coroutine_shell(opener: Opener) -> Any:
 def _generator_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(_generators.drive(generator, opener), generator)
+        return _named(_generators.drive(generator, _generators.opening(opener, args, kwargs)), generator)
 
     return shell
 
@@ -161,12 +175,12 @@ def _awaitable_generator_shell(opener: Opener) -> Any:
     """For functions under ``types.coroutine``: what they return can be awaited."""
 
     @types.coroutine
-    def drive(generator: Any) -> Any:
-        return (yield from _generators.drive(generator, opener))
+    def drive(generator: Any, args: Any, kwargs: Any) -> Any:
+        return (yield from _generators.drive(generator, _generators.opening(opener, args, kwargs)))
 
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(drive(generator), generator)
+        return _named(drive(generator, args, kwargs), generator)
 
     return shell
 
@@ -174,7 +188,7 @@ def _awaitable_generator_shell(opener: Opener) -> Any:
 def _async_generator_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(_generators.drive_async(generator, opener), generator)
+        return _named(_generators.drive_async(generator, _generators.opening(opener, args, kwargs)), generator)
 
     return shell
 

@@ -66,7 +66,8 @@ class Step:
             time_ns(),
             client=False,
         )
-        frame = Frame(*_of(outer), is_step=True, usage=outer.usage if outer else None)
+        usage, around = (outer.usage, outer.around) if outer is not None else (None, None)
+        frame = Frame(*_of(outer), is_step=True, usage=usage, around=around)
         self._current = Current(span, frame, outer)
         self._detail = slot.error_detail
 

@@ -57,11 +57,15 @@ class Totals:
         with _SUMS.lock:
             self.budget_usd, self._passed = budget_usd, passed
 
-    def add_llm_call(self, tokens: int, cost_usd: float | None) -> None:
-        """Count one LLM call of *tokens* tokens; *cost_usd* is None when it is not known."""
+    def add_llm_call(self, tokens: int, cost_usd: float | None, *, calls: int = 1) -> None:
+        """
+        Count one LLM call of *tokens* tokens; *cost_usd* is None when it is not known.
+
+        With no *calls* it is one that was counted before its usage was found.
+        """
         for totals in self._chain():
             with _SUMS.lock:
-                totals.llm_calls += 1
+                totals.llm_calls += calls
                 totals.tokens += tokens
                 if cost_usd is not None:
                     totals.priced_calls += 1

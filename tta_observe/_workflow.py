@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _arguments, _call, _spans, _telemetry, semconv
+from tta_observe import _arguments, _call, _sites, _spans, _telemetry, semconv
 from tta_observe._block import Binding, Block, OpenBlock
 from tta_observe._guard import guarded, warn_once
 from tta_observe._totals import Totals
@@ -88,7 +88,7 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
             llm_model_name=llm_model_name,
             llm_model_tier=llm_model_tier,
         )
-        self._site = _call.workflow_site(self._name)
+        self._site = _sites.workflow_site(self._name)
         if _NOT_A_NAME.search(self._name):
             _warn_of_identifier(self._name)
 
@@ -121,7 +121,7 @@ class agent(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
         name = _arguments.text("agent_type", agent_type)
         # Another agent: the identifier of the outer one is not its own.
         self._given = {"agent_type": name, "agent_id": clean_label(agent_id)}
-        self._site = _call.primitive_site(name, "agent", "execute", {})
+        self._site = _sites.primitive_site(name, "agent", "execute", {})
 
     def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""
@@ -187,7 +187,7 @@ def set_attributes(attributes: Mapping[str, Any]) -> None:
         span.set_attributes(clean_attributes(attributes))
 
 
-def _enter(site: _call.CallSite, binding: Binding) -> _call.Live | None:
+def _enter(site: _sites.CallSite, binding: Binding) -> _call.Live | None:
     try:
         return _call.enter(site)
     except BaseException:  # the stack is used up, or Ctrl-C: nobody will close the block

@@ -75,13 +75,15 @@ class Frame:
     """
     The observed block that encloses the current code.
 
-    Name, type and *usage* are those of the nearest primitive or workflow: a step passes them on.
+    Name, type and *usage* are those of the nearest primitive or workflow: a step passes them on. *around* is the usage
+    of the nearest LLM call, whether or not it is this very block.
     """
 
     primitive_name: str | None
     primitive_type: str | None
     is_step: bool = False
     usage: UsageSum | None = None
+    around: UsageSum | None = None
     steps: itertools.count[int] = field(default_factory=itertools.count)
 
 

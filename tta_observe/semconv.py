@@ -151,6 +151,9 @@ NO_USAGE: Final = "no_usage"
 LLM_STREAMING: Final = "llm.streaming"
 """True when the answer came as a stream."""
 
+LLM_CHUNKS: Final = "llm.chunks"
+"""How many chunks of the stream its consumer took."""
+
 LLM_TIME_TO_FIRST_TOKEN_MS: Final = "llm.time_to_first_token_ms"
 """From entering the call to the first chunk that holds output, in milliseconds."""
 

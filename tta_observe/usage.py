@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tta_observe import semconv
 from tta_observe._guard import SharedLock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from tta_observe._values import AttributeValue
 
 CostStatus = Literal["priced", "unpriced", "no_usage"]
@@ -43,24 +46,81 @@ class LLMUsage:
         return (self.prompt_tokens or 0) + (self.completion_tokens or 0)
 
 
+_NOTHING: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+
 _SUMS: Final = SharedLock()
 """Of all sums: a fork inside an LLM call must not inherit one that is held."""
 
 
-@dataclass(slots=True)
 class UsageSum:
-    """The usages recorded on one LLM span: numbers add up, names are those of the last."""
+    """
+    The usages recorded on one LLM span, and what they mean for the LLM calls around it. Safe from any thread.
 
-    span: Any
-    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    Numbers add up, names are those of the last. A usage that is *told* inside is the bill of every call around it as
+    well: none of them reads its own result any more.
+    """
 
-    def add(self, usage: LLMUsage) -> dict[str, AttributeValue]:
-        """Add *usage* and return the attributes that the span has to show now."""
+    __slots__ = ("_found", "_open", "asked", "ended", "outer", "told", "unmeasured")
+
+    def __init__(self, outer: UsageSum | None = None, asked: Mapping[str, AttributeValue] = _NOTHING) -> None:
+        self.outer = _first_running(outer)
+        if self.outer is not None:  # a call that starts its successor for ever makes no endless chain
+            self.outer.outer = _first_running(self.outer.outer)
+        self.asked = asked
+        """What the arguments of the call say of provider, model and request, as span attributes."""
+        self.told = False
+        """Whether a usage was recorded inside, or is sure to be: at once, though its price may still be looked up."""
+        self.unmeasured = 0
+        """Calls inside that ended without a usage which nobody outside has found since."""
+        self.ended = False
+        self._open = True
+        self._found: dict[str, AttributeValue] = {}
+
+    def tell(self) -> None:
+        """Say that the usage of this call is known, and with it that of every call around it."""
+        for usage in self._chain():
+            usage.told = True
+
+    def miss(self) -> None:
+        """Say that this call has ended and its usage is not known."""
         with _SUMS.lock:
-            for key, value in usage_attributes(usage).items():
-                before = self.attributes.get(key)
-                self.attributes[key] = _joined(key, before, value)
-            return dict(self.attributes)
+            for usage in self._chain():
+                usage.unmeasured += 1
+
+    def is_new(self) -> bool:
+        """Whether a usage that is found now is of a call that was not counted before, when it ended without one."""
+        with _SUMS.lock:
+            if not self.unmeasured:
+                return True
+            for usage in self._chain():
+                usage.unmeasured = max(0, usage.unmeasured - 1)
+            return False
+
+    def add(self, attributes: Mapping[str, AttributeValue]) -> bool:
+        """Add one usage; False when the span has ended meanwhile."""
+        with _SUMS.lock:
+            if self._open:
+                for key, value in attributes.items():
+                    self._found[key] = _joined(key, self._found.get(key), value)
+            return self._open
+
+    def close(self) -> dict[str, AttributeValue]:
+        """End the adding and return what the span has to show."""
+        with _SUMS.lock:
+            self._open = False
+            return dict(self._found)
+
+    def _chain(self) -> Iterator[UsageSum]:
+        usage: UsageSum | None = self
+        while usage is not None:
+            yield usage
+            usage = usage.outer
+
+
+def _first_running(usage: UsageSum | None) -> UsageSum | None:
+    while usage is not None and usage.ended:
+        usage = usage.outer
+    return usage
 
 
 _SUMMED = frozenset(
@@ -68,6 +128,8 @@ _SUMMED = frozenset(
         semconv.LLM_PROMPT_TOKENS,
         semconv.LLM_COMPLETION_TOKENS,
         semconv.LLM_CACHED_TOKENS,
+        semconv.LLM_CACHE_WRITE_TOKENS,
+        semconv.LLM_REASONING_TOKENS,
         semconv.LLM_TOTAL_TOKENS,
         semconv.LLM_COST_USD,
     }
@@ -83,6 +145,8 @@ def usage_attributes(usage: LLMUsage) -> dict[str, AttributeValue]:
         semconv.LLM_PROMPT_TOKENS: usage.prompt_tokens,
         semconv.LLM_COMPLETION_TOKENS: usage.completion_tokens,
         semconv.LLM_CACHED_TOKENS: usage.cached_tokens,
+        semconv.LLM_CACHE_WRITE_TOKENS: usage.cache_write_tokens,
+        semconv.LLM_REASONING_TOKENS: usage.reasoning_tokens,
         semconv.LLM_TOTAL_TOKENS: usage.total_tokens if usage.cost_status != semconv.NO_USAGE else None,
         semconv.LLM_COST_USD: usage.cost_usd,
         semconv.LLM_COST_STATUS: usage.cost_status,

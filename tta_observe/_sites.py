@@ -1,0 +1,94 @@
+"""What is constant about a primitive, an agent block or a workflow, and who follows its calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from tta_observe import _genai, semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tta_observe._call import Live
+    from tta_observe._telemetry import Slot
+    from tta_observe._values import AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """What is constant about a primitive, an agent block or a workflow; made where it is written."""
+
+    name: str
+    type: str
+    span_name: str
+    attributes: Mapping[str, AttributeValue]
+    watchers: tuple[Watcher, ...] = ()
+    """Who follows its calls. Nobody, as a rule: then a call costs what it costs without."""
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether a run of it is a workflow run."""
+        return self.type == semconv.WORKFLOW_TYPE
+
+    @property
+    def is_llm(self) -> bool:
+        """Whether its span carries tokens and cost."""
+        return self.type in semconv.LLM_TYPES
+
+
+class Watch:
+    """
+    Follows one call: told of its arguments before its span is there, of its result or the items it yields, of its end.
+
+    What a subclass raises is swallowed. The context of the call is current until it is left, not when it is.
+    """
+
+    __slots__ = ()
+
+    def attributes(self) -> Mapping[str, AttributeValue]:
+        """What is known before the call: on its span from the start."""
+        return {}
+
+    def returned(self, live: Live, result: object) -> None:
+        """The call returned *result*, which is no stream that is followed."""
+
+    def streamed(self, live: Live) -> None:
+        """The call returned a stream, which is followed to its end."""
+
+    def yielded(self, live: Live, item: object) -> None:
+        """The generator, or the stream that the call returned, gave *item*."""
+
+    def left(self, live: Live, error: BaseException | None) -> None:
+        """The call ended, or its stream, with what it raised; its span is still open."""
+
+
+Args: TypeAlias = tuple[Any, ...]
+Kwargs: TypeAlias = "Mapping[str, Any]"
+Watcher: TypeAlias = "Callable[[Slot, Args, Kwargs], Watch | None]"
+"""Made where a function is decorated; called at each of its calls, as its arguments were given."""
+
+WATCHERS: Final[dict[str, Callable[[Any], Watcher]]] = {}
+"""``primitive.type`` to what makes a watcher for a decorated function (None: a block). Verbs fill it when imported."""
+
+
+def primitive_site(
+    name: str, type_: str, action: str, attributes: Mapping[str, AttributeValue], function: Any = None
+) -> CallSite:
+    """The site of a primitive; all arguments are checked and clean. *function* is what was decorated, if anything."""
+    own = {semconv.PRIMITIVE_ACTION: action}
+    make = WATCHERS.get(type_)
+    watchers = (make(function),) if make is not None else ()
+    found = {**attributes, **own, **_common(name, type_)}
+    return CallSite(name, type_, f"primitive.{type_}.{action}", found, watchers)
+
+
+def workflow_site(name: str) -> CallSite:
+    """The site of a workflow; its span is named when it starts, after the bounded label value."""
+    return CallSite(name, semconv.WORKFLOW_TYPE, "", _common(name, semconv.WORKFLOW_TYPE))
+
+
+def _common(name: str, type_: str) -> dict[str, AttributeValue]:
+    kind = semconv.OPENINFERENCE_KINDS.get(type_, "CHAIN")
+    own = {semconv.PRIMITIVE_NAME: name, semconv.PRIMITIVE_TYPE: type_, semconv.OPENINFERENCE_SPAN_KIND: kind}
+    return {**own, **_genai.site_attributes(type_, name)}
