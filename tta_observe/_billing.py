@@ -50,7 +50,7 @@ def owner_here() -> Owner:
 
 def owner_of(live: Live) -> Owner:
     """Whose a usage is that an LLM call has returned, wherever its stream has ended."""
-    return Owner(live.workflow or WorkflowContext(), live.name, live.usage, live.usage, live.bound.otel_context)
+    return Owner(live.workflow or WorkflowContext(), live.name, live.usage, live.usage, live.otel_context)
 
 
 def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, AttributeValue]) -> LLMUsage:
@@ -65,7 +65,12 @@ def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, At
         if usage.cost_status != semconv.NO_USAGE:
             owner.around.tell()
     made = _Bill(slot, usage, owner, told, is_new=is_new)
-    _prices.in_order(made.settle)
+    needs_price = (
+        slot is not None
+        and usage.cost_status == semconv.UNPRICED
+        and _prices.needs_reading(usage.provider, usage.model, slot.prices)
+    )
+    _prices.in_order(made.settle, needs_price=needs_price)
     return made.usage
 
 

@@ -104,12 +104,41 @@ class Inside:
         self._state, self._otel = context.capture(), _telemetry.otel_current()
 
 
-def opening(opener: Opener, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], Inside]:
-    """What opens a call with these arguments, at the first step of its generator."""
+class Held(Inside):
+    """The context of a call that has returned a stream: the call ends when that does, or is thrown away."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, opened: Opened) -> None:
+        self._open = [True]
+        super().__init__(opened, opened.outside)
+
+    def finish(self, error: BaseException | None) -> None:
+        """The stream has ended; the second time does nothing."""
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        super().finish(error)
+
+    def close(self) -> None:
+        """Its consumer wants no more of it."""
+        self.finish(GeneratorExit())
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def opening(
+    opener: Opener, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_watched: bool = True
+) -> Callable[[], Inside]:
+    """What opens a call with these arguments, at the first step of its generator; what that yields may be watched."""
 
     def open_() -> Inside:
         outside = context.POSITION.get_raw()
-        return Inside(_garbage.safely(opener, args, kwargs), outside)
+        inside = Inside(_garbage.safely(opener, args, kwargs), outside)
+        inside.is_watched = inside.is_watched and is_watched
+        return inside
 
     return open_
 
@@ -189,6 +218,13 @@ def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
 
 def _nobody(_generator: object) -> None:
     """Finalizes no generator; without any, the garbage collector would close it, before ours does."""
+
+
+def named(made: Any, original: Any) -> Any:
+    """Give *made* the name of *original*, which warnings and task lists show."""
+    made.__name__ = getattr(original, "__name__", made.__name__)
+    made.__qualname__ = getattr(original, "__qualname__", made.__qualname__)
+    return made
 
 
 def _without_our_frame(error: BaseException) -> BaseException:

@@ -78,7 +78,7 @@ def record_llm_usage(
     """
     if unknown:
         raise unknown_option("record_llm_usage", unknown, _OPTIONS)
-    given = {
+    given: dict[str, Any] = {
         "provider": clean_label(provider),
         "model": clean_label(model),
         "prompt_tokens": _count("prompt_tokens", prompt_tokens),

@@ -158,7 +158,7 @@ def _coroutine_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         # Called here, so that wrong arguments fail where the function is called, as without us.
         awaitable = wrapped(*args, **kwargs)
-        return _named(run(_Pending(awaitable), args, kwargs), awaitable)
+        return _generators.named(run(_Pending(awaitable), args, kwargs), awaitable)
 
     return shell
 
@@ -166,7 +166,7 @@ def _coroutine_shell(opener: Opener) -> Any:
 def _generator_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(_generators.drive(generator, _generators.opening(opener, args, kwargs)), generator)
+        return _generators.named(_generators.drive(generator, _generators.opening(opener, args, kwargs)), generator)
 
     return shell
 
@@ -176,11 +176,11 @@ def _awaitable_generator_shell(opener: Opener) -> Any:
 
     @types.coroutine
     def drive(generator: Any, args: Any, kwargs: Any) -> Any:
-        return (yield from _generators.drive(generator, _generators.opening(opener, args, kwargs)))
+        return (yield from _generators.drive(generator, _generators.opening(opener, args, kwargs, is_watched=False)))
 
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(drive(generator, args, kwargs), generator)
+        return _generators.named(drive(generator, args, kwargs), generator)
 
     return shell
 
@@ -188,13 +188,8 @@ def _awaitable_generator_shell(opener: Opener) -> Any:
 def _async_generator_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         generator = wrapped(*args, **kwargs)
-        return _named(_generators.drive_async(generator, _generators.opening(opener, args, kwargs)), generator)
+        return _generators.named(
+            _generators.drive_async(generator, _generators.opening(opener, args, kwargs)), generator
+        )
 
     return shell
-
-
-def _named(made: Any, original: Any) -> Any:
-    """Give *made* the name of *original*, which warnings and task lists show."""
-    made.__name__ = getattr(original, "__name__", made.__name__)
-    made.__qualname__ = getattr(original, "__qualname__", made.__qualname__)
-    return made
