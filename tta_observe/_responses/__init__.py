@@ -6,11 +6,18 @@ Nor is any code of a response's class run: what it holds is looked at, its attri
 
 from __future__ import annotations
 
+from typing import Final
+
+from tta_observe._responses.events import State, take
+from tta_observe._responses.fields import Fields, fields_of, has
 from tta_observe._responses.reading import Reading
-from tta_observe._responses.shapes import recognised
+from tta_observe._responses.shapes import shaped
 from tta_observe._responses.stream import StreamReader
 
 __all__ = ["Reading", "StreamReader", "read"]
+
+_WRAPPED: Final = ("type", "metadata", "data", "event_type", "event_kind")
+"""What an event holds when the usage stands deeper in it."""
 
 
 def read(response: object, /) -> Reading | None:
@@ -19,13 +26,18 @@ def read(response: object, /) -> Reading | None:
 
     None when it has no shape of an LLM's response that is known here.
     """
-    found = recognised(response)
-    return _last_event(response) if found is None else found
+    fields = fields_of(response)
+    if fields is None:
+        return None
+    found = shaped(fields, response)
+    return _event(fields, response) if found is None else found
 
 
-def _last_event(chunk: object) -> Reading | None:
-    stream = StreamReader()
-    stream.feed(chunk)
-    found = stream.reading()
-    counted = found is not None and (found.prompt_tokens is not None or found.completion_tokens is not None)
-    return found if counted else None
+def _event(fields: Fields, response: object) -> Reading | None:
+    """What the last event of a stream says by itself."""
+    alone = State()
+    for key in _WRAPPED:
+        if has(fields, key):
+            take(alone, fields, response)
+            break
+    return alone.reading if alone.reading is not None and alone.reading.counted else None

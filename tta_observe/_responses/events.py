@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tta_observe._responses import anthropic, bedrock, google, openai, other
-from tta_observe._responses.fields import Fields, fields_of, get, has, name, part, texts
+from tta_observe._responses.fields import Fields, fields_of, get, has, name, part, parts, texts
 from tta_observe._responses.reading import Reading, added, later
-from tta_observe._responses.shapes import recognised
+from tta_observe._responses.shapes import recognised, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,13 +39,14 @@ def take(state: State, fields: Fields, chunk: object) -> bool:
 
 
 def _choices(state: State, fields: Fields, chunk: object) -> bool:
-    if state.reading is None or openai.has_news(fields):
-        state.says(recognised(chunk))
-    return openai.holds_output(fields)
+    choices = parts(fields, "choices")
+    if state.reading is None or openai.has_news(fields, choices):
+        state.says(shaped(fields, chunk))
+    return openai.holds_output(choices)
 
 
 def _candidates(state: State, fields: Fields, chunk: object) -> bool:
-    state.says(recognised(chunk))
+    state.says(shaped(fields, chunk))
     return google.holds_output(fields)
 
 
@@ -124,7 +125,7 @@ def _whole(state: State, fields: Fields, _chunk: object) -> bool:
 
 
 def _langchain(state: State, fields: Fields, chunk: object) -> bool:
-    state.reading = added(state.reading, recognised(chunk))
+    state.reading = added(state.reading, shaped(fields, chunk))
     return other.langchain_output(fields)
 
 

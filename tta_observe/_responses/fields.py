@@ -41,10 +41,13 @@ _module: Final = type.__dict__["__module__"].__get__
 def fields_of(value: Any) -> Fields | None:
     """What *value* holds by name; None when it is a plain value, or its class hides what it holds."""
     kind = type(value)
-    if kind is dict or issubclass(kind, dict):
+    if kind is dict:
         return value  # type: ignore[no-any-return]
-    if value is None or kind is str or kind is list or kind is tuple or kind is int or kind is bytes:
+    # One by one: `in` would ask the class of a class whether it is equal.
+    if value is None or kind is str or kind is list or kind is int or kind is float or kind is bool or kind is tuple:
         return None
+    if issubclass(kind, dict):
+        return value  # type: ignore[no-any-return]
     for base in _bases(kind):
         names = _namespace(base)
         own = names.get("__dict__")
@@ -118,6 +121,8 @@ def texts(*values: object) -> tuple[str, ...]:
 
 def filled(value: object) -> bool:
     """Whether *value* holds anything; a mark for "not set" of a client's own does not."""
+    if value is None:
+        return False
     for kind in (str, list, tuple, bytes):
         if is_a(value, kind):
             return bool(kind.__len__(value))  # type: ignore[arg-type]

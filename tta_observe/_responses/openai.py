@@ -77,17 +77,17 @@ def chat_tokens(usage: Fields, model: str = "") -> Tokens:
     """Numbers of a chat completion's *usage*."""
     read, written = part(usage, "prompt_tokens_details"), part(usage, "completion_tokens_details")
     prompt, completion = count(get(usage, "prompt_tokens")), count(get(usage, "completion_tokens"))
-    reasoning = first_count(written, "reasoning_tokens")
-    if reasoning is None:
-        reasoning = first_count(usage, "reasoning_tokens")
-    cached = first_count(read, "cached_tokens")
-    if cached is None:
-        cached = first_count(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
-    write = first_count(read, "cache_write_tokens", "cache_creation_tokens")
-    if write is None:
-        write = first_count(usage, "cache_creation_input_tokens")
+    reasoning = _either(first_count(written, "reasoning_tokens"), first_count(usage, "reasoning_tokens"))
+    cached = _either(
+        first_count(read, "cached_tokens"),
+        first_count(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"),
+    )
+    cache_write = _either(
+        first_count(read, "cache_write_tokens", "cache_creation_tokens"),
+        first_count(usage, "cache_creation_input_tokens"),
+    )
     apart = _apart(prompt, completion, reasoning, count(get(usage, "total_tokens")), model)
-    return normal(prompt, plus(completion, apart), cached, write, reasoning if reasoning is not None else apart)
+    return normal(prompt, plus(completion, apart), cached, cache_write, _either(apart, reasoning))
 
 
 def answer_tokens(usage: Fields) -> Tokens:
@@ -102,16 +102,16 @@ def answer_tokens(usage: Fields) -> Tokens:
     )
 
 
-def has_news(fields: Fields) -> bool:
+def has_news(fields: Fields, choices: list[Fields]) -> bool:
     """Whether a chunk says more of its call than the one before: its usage, or why it ends."""
     if get(fields, "usage") is not None or get(fields, "x_groq") is not None:
         return True
-    return any(get(choice, "finish_reason") is not None for choice in parts(fields, "choices"))
+    return any(get(choice, "finish_reason") is not None for choice in choices)
 
 
-def holds_output(fields: Fields) -> bool:
-    """Whether a chunk has more than a role, a filter's verdict or the usage."""
-    for choice in parts(fields, "choices"):
+def holds_output(choices: list[Fields]) -> bool:
+    """Whether the *choices* of a chunk have more than a role or a filter's verdict."""
+    for choice in choices:
         delta = part(choice, "delta")
         if any(filled(get(delta, key)) for key in _OUTPUT) or filled(get(choice, "text")):
             return True
@@ -128,6 +128,10 @@ def _chat(fields: Fields, tokens: Tokens, response: object) -> Reading:
         finish_reasons=texts(*(get(choice, "finish_reason") for choice in parts(fields, "choices"))),
         provider_hint=hint,
     )
+
+
+def _either(first: int | None, second: int | None) -> int | None:
+    return second if first is None else first
 
 
 def _apart(

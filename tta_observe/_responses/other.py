@@ -55,9 +55,8 @@ def cohere_tokens(usage: Fields) -> Tokens:
 def read_ollama(fields: Fields, _response: object) -> Reading | None:
     """Ollama's chat, completion or embeddings, or the last chunk of a stream of them."""
     found = ollama_chunk(fields)
-    counted = found.prompt_tokens is not None or found.completion_tokens is not None
     known = has(fields, "model") and (has(fields, "embeddings") or get(fields, "done") is True)
-    return found if counted and known else None
+    return found if found.counted and known else None
 
 
 def ollama_chunk(fields: Fields) -> Reading:
@@ -147,7 +146,7 @@ def _langchain(fields: Fields, tokens: Tokens) -> Reading | None:
         *tokens,
         response_id=name(metadata, "id"),
         finish_reasons=texts(*(get(metadata, key) for key in reasons)),
-        provider_hint=provider,
+        provider_hint="openai" if provider == "openai" else None,
     )
 
 

@@ -31,6 +31,11 @@ class Reading:
     finish_reasons: tuple[str, ...] = ()
     provider_hint: str | None = None
 
+    @property
+    def counted(self) -> bool:
+        """Whether it says how many tokens were used."""
+        return self.prompt_tokens is not None or self.completion_tokens is not None
+
 
 class Tokens(NamedTuple):
     """The numbers of one response in normal form, in the order of :class:`Reading`."""
@@ -64,11 +69,10 @@ def later(before: Reading | None, now: Reading | None) -> Reading | None:
     """What a stream has said when it said *before* and then *now*; numbers are taken over all together."""
     if before is None or now is None:
         return before or now
-    counted = now.prompt_tokens is not None or now.completion_tokens is not None
     said = {
         name: getattr(now, name)
         for name in _NAMES
-        if getattr(now, name) not in {None, ()} or (counted and name in _NUMBERS)
+        if getattr(now, name) not in {None, ()} or (now.counted and name in _NUMBERS)
     }
     return replace(before, **said)
 

@@ -49,8 +49,11 @@ _BY_FIELD: Final[tuple[tuple[str, Callable[[Fields, Any], Reading | None]], ...]
 def recognised(response: object) -> Reading | None:
     """What a whole response says; None when it has no shape that is known here."""
     fields = fields_of(response)
-    if fields is None:
-        return None
+    return None if fields is None else shaped(fields, response)
+
+
+def shaped(fields: Fields, response: object) -> Reading | None:
+    """The same of a *response* whose *fields* are at hand."""
     for holder in _USAGES:
         if has(fields, holder) and (found := _counted(fields, part(fields, holder), response)) is not None:
             return found
