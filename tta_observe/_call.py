@@ -79,6 +79,11 @@ class Live:
         return self._current.span
 
     @property
+    def otel_context(self) -> Any:
+        """The OpenTelemetry context with its span, for measurements."""
+        return self._current.otel_context
+
+    @property
     def bound(self) -> Bound:
         """What it made current."""
         return self._current
@@ -163,9 +168,9 @@ class Live:
         if totals is not None and not self._site.is_workflow:
             totals.add_primitive()
         if self.usage is not None:
-            _prices.in_order(partial(self._end_llm, self.usage, ended_ns))
+            _prices.in_order(partial(self._end_llm, self.usage, ended_ns), needs_price=False)
         elif totals is not None and self._site.is_workflow:
-            _prices.in_order(partial(self._end_workflow, totals, totals.primitives, ended_ns))
+            _prices.in_order(partial(self._end_workflow, totals, totals.primitives, ended_ns), needs_price=False)
         else:
             self.span.end(ended_ns)
 
