@@ -180,7 +180,8 @@ class Live:
         try:
             found = usage.close()
             asked = _genai.request_attributes({**found, **self._known(), **usage.asked})
-            self.span.set_attributes({**found, **asked, **_genai.usage_attributes(found)})
+            used = _genai.elsewhere() if usage.is_elsewhere else _genai.usage_attributes(found)
+            self.span.set_attributes({**found, **asked, **used})
         finally:
             self.span.end(ended_ns)
 

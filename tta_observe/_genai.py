@@ -36,35 +36,30 @@ _NAMES: Final = {
 }
 
 _PROVIDERS: Final = {
-    "amazon_bedrock": "aws.bedrock",
-    "aws": "aws.bedrock",
-    "aws_bedrock": "aws.bedrock",
-    "azure": "azure.ai.openai",
-    "azure_ai": "azure.ai.inference",
-    "azure_ai_inference": "azure.ai.inference",
-    "azure_ai_openai": "azure.ai.openai",
-    "azure_openai": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock",
-    "gcp_gemini": "gcp.gemini",
-    "gcp_vertex_ai": "gcp.vertex_ai",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gemini",
-    "google_genai": "gcp.gemini",
-    "google_gla": "gcp.gemini",
-    "google_vertex": "gcp.vertex_ai",
-    "google_vertexai": "gcp.vertex_ai",
-    "grok": "x_ai",
-    "ibm": "ibm.watsonx.ai",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "vertex": "gcp.vertex_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "watsonx": "ibm.watsonx.ai",
-    "xai": "x_ai",
+    "anthropic": "",
+    "aws.bedrock": "amazon_bedrock aws bedrock bedrock_converse",
+    "azure.ai.inference": "azure_ai",
+    "azure.ai.openai": "azure azure_openai",
+    "cohere": "",
+    "deepseek": "",
+    "gcp.gemini": "gemini google google_genai google_gla",
+    "gcp.vertex_ai": "google_vertex google_vertexai vertex vertex_ai vertexai",
+    "groq": "",
+    "ibm.watsonx.ai": "ibm watsonx",
+    "mistral_ai": "mistral mistralai",
+    "openai": "",
+    "perplexity": "",
+    "x_ai": "grok xai",
 }
-"""What programs and clients call a provider to ``gen_ai.provider.name``; one that is not here stays as it is."""
+"""Values of ``gen_ai.provider.name``, and what programs and clients call them."""
+
+
+def _plain(provider: str) -> str:
+    return provider.lower().translate(_SIGNS)
+
+
+_SIGNS: Final = str.maketrans("-. ", "___")
+_KNOWN: Final = {_plain(word): name for name, words in _PROVIDERS.items() for word in (name, *words.split())}
 
 _OF_REQUEST: Final = {
     semconv.LLM_MODEL_NAME: semconv.GEN_AI_REQUEST_MODEL,
@@ -73,8 +68,6 @@ _OF_REQUEST: Final = {
     semconv.LLM_STREAMING: semconv.GEN_AI_REQUEST_STREAM,
 }
 
-_COSTS: Final = (semconv.GEN_AI_USAGE_COST, semconv.OPERATION_COST)
-
 _OF_USAGE: Final = {
     semconv.LLM_PROMPT_TOKENS: (semconv.GEN_AI_USAGE_INPUT_TOKENS,),
     semconv.LLM_COMPLETION_TOKENS: (semconv.GEN_AI_USAGE_OUTPUT_TOKENS,),
@@ -82,7 +75,7 @@ _OF_USAGE: Final = {
     semconv.LLM_CACHED_TOKENS: (semconv.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,),
     semconv.LLM_CACHE_WRITE_TOKENS: (semconv.GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS,),
     semconv.LLM_REASONING_TOKENS: (semconv.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,),
-    semconv.LLM_COST_USD: _COSTS,
+    semconv.LLM_COST_USD: (semconv.GEN_AI_USAGE_COST, semconv.OPERATION_COST),
     semconv.LLM_MODEL_NAME: (semconv.GEN_AI_RESPONSE_MODEL,),
 }
 
@@ -125,18 +118,19 @@ def usage_attributes(found: Mapping[str, AttributeValue]) -> Attributes:
     return {**own, **_provider(found)}
 
 
-def elsewhere(found: Mapping[str, AttributeValue]) -> Attributes:
+def elsewhere() -> Attributes:
     """
     What an LLM span says whose usage stands on a span underneath it, ours or another instrumentation's.
 
-    To be set when it ends, over its ``gen_ai.*`` attributes *found*: a backend that sums spans up must not bill both.
-    The zeros are told even where nothing was: Langfuse counts the tokens of captured content by itself and prices
-    them, wherever there is a model name and no usage.
+    To be set when it ends, in place of :func:`usage_attributes`: a backend that sums spans up must not bill both. The
+    zeros are told because Langfuse counts the tokens of captured content by itself, and prices them, wherever there is
+    a model's name and no usage.
     """
-    zeros: Attributes = {semconv.GEN_AI_USAGE_INPUT_TOKENS: 0, semconv.GEN_AI_USAGE_OUTPUT_TOKENS: 0}
-    told = (name for names in _OF_USAGE.values() for name in names if name in found)
-    zeros.update({name: 0.0 if name in _COSTS else 0 for name in told if name != semconv.GEN_AI_RESPONSE_MODEL})
-    return {semconv.OPENINFERENCE_SPAN_KIND: "CHAIN", **zeros}
+    return {
+        semconv.OPENINFERENCE_SPAN_KIND: "CHAIN",
+        semconv.GEN_AI_USAGE_INPUT_TOKENS: 0,
+        semconv.GEN_AI_USAGE_OUTPUT_TOKENS: 0,
+    }
 
 
 def response_attributes(response_id: str | None, finish_reasons: Sequence[str]) -> Attributes:
@@ -160,8 +154,8 @@ def stream_attributes(started_ns: int, first_output_ns: int | None) -> Attribute
 
 
 def provider_name(provider: str) -> str:
-    """*provider* as ``gen_ai.provider.name``; unknown ones as given."""
-    return _PROVIDERS.get(provider.lower().replace("-", "_").replace(".", "_").replace(" ", "_"), provider)
+    """*provider* as ``gen_ai.provider.name``, however it is spelled; unknown ones as given."""
+    return _KNOWN.get(_plain(provider), provider)
 
 
 def _provider(found: Mapping[str, AttributeValue]) -> Attributes:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tta_observe._call import Live
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
-    from tta_observe.usage import CostStatus
+    from tta_observe.usage import CostStatus, UsageSum
 
 _OPTIONS = (
     "provider",
@@ -145,14 +145,23 @@ class _LLMCall(_sites.Watch):
         if self._reader is not None:
             live.span.set_attributes(self._stream_attributes(live))
             self._reading = self._reader.reading()
-        has_failed = error is not None and not isinstance(error, GeneratorExit)
-        if live.usage is None or live.usage.told or (has_failed and not self._chunks):
-            return
-        owner, reading = owner_of(live), self._reading or Reading()
+        if live.usage is not None and not live.usage.told:
+            has_failed = error is not None and not isinstance(error, GeneratorExit)
+            for reading in self._readings(live.usage, was_answered=not has_failed or bool(self._chunks)):
+                self._bill(live, live.usage, reading)
+
+    def _readings(self, own: UsageSum, *, was_answered: bool) -> tuple[Reading, ...]:
+        """What the call says that it used, else what another instrumentation's spans inside it say."""
+        if own.underneath is not None and not _is_measured(self._reading):
+            return own.underneath.readings
+        return (self._reading or Reading(),) if was_answered else ()
+
+    def _bill(self, live: Live, own: UsageSum, reading: Reading) -> None:
+        owner = owner_of(live)
         usage = _usage(reading, owner, None)
         bill(live.slot, usage, owner, _told(reading))
         if usage.cost_status == semconv.NO_USAGE:
-            live.usage.miss()
+            own.miss()
 
     def _stream_attributes(self, live: Live) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {semconv.LLM_STREAMING: True, semconv.LLM_CHUNKS: self._chunks}

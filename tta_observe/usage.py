@@ -12,6 +12,7 @@ from tta_observe._guard import SharedLock
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tta_observe._foreign import Underneath
     from tta_observe._values import AttributeValue
 
 CostStatus = Literal["priced", "unpriced", "no_usage"]
@@ -60,7 +61,7 @@ class UsageSum:
     well: none of them reads its own result any more.
     """
 
-    __slots__ = ("_found", "_open", "asked", "ended", "outer", "told", "unmeasured")
+    __slots__ = ("__weakref__", "_found", "_open", "asked", "ended", "outer", "told", "underneath", "unmeasured")
 
     def __init__(self, outer: UsageSum | None = None, asked: Mapping[str, AttributeValue] = _NOTHING) -> None:
         self.outer = _first_running(outer)
@@ -72,6 +73,8 @@ class UsageSum:
         """Whether a usage was recorded inside, or is sure to be: at once, though its price may still be looked up."""
         self.unmeasured = 0
         """Calls inside that ended without a usage which nobody outside has found since."""
+        self.underneath: Underneath | None = None
+        """What spans of another instrumentation say of it."""
         self.ended = False
         self._open = True
         self._found: dict[str, AttributeValue] = {}
@@ -95,6 +98,11 @@ class UsageSum:
             for usage in self._chain():
                 usage.unmeasured = max(0, usage.unmeasured - 1)
             return False
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a span inside, ours or another instrumentation's, is the one that other backends shall bill."""
+        return self.underneath is not None or (self.told and not self._found)
 
     def add(self, attributes: Mapping[str, AttributeValue]) -> bool:
         """Add one usage; False when the span has ended meanwhile."""

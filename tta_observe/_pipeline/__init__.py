@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
@@ -21,7 +22,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from tta_observe import _telemetry, semconv
 from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
-from tta_observe._pipeline.intake import LaneStats
+from tta_observe._pipeline.intake import LaneStats, Onlooker
 from tta_observe._pipeline.lane import Lane
 from tta_observe._pipeline.late import Late
 from tta_observe._pipeline.outgoing import Outgoing
@@ -41,6 +42,8 @@ __all__ = ["LaneStats", "Pipeline", "build"]
 
 _DEFAULT_LIMIT: Final = 128
 """Of attributes, events and links of a span. Source: OpenTelemetry specification 1.50, "Span Limits"."""
+
+_LOOKED_ON: Final[WeakSet[Any]] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
     wanted = _wanted(settings, {"TRACES": tracers is not None, "METRICS": meters is not None})
     made = {name: _outlet(settings, name, signals) for name, signals in wanted.items()}
     lanes = tuple(lane for lane in made.values() if lane is not None)
+    if settings.exporters.get("TRACES"):
+        quietly(_look_on, tracers)
     pipeline = Pipeline(
         _with_processors(_own_tracers(settings, resource) if tracers is None else tracers, lanes),
         _with_readers(meters, lanes, resource),
@@ -235,6 +240,13 @@ def _with_processors(provider: Any, lanes: Iterable[Outlet]) -> Any:
     for lane in wanted:
         provider.add_span_processor(lane.processor)
     return provider
+
+
+def _look_on(provider: Any) -> None:
+    """Have what others record on the application's *provider* looked at, however often we are configured."""
+    if hasattr(provider, "add_span_processor") and provider not in _LOOKED_ON:
+        _LOOKED_ON.add(provider)
+        provider.add_span_processor(Onlooker())
 
 
 def _with_readers(provider: Any, lanes: Iterable[Outlet], resource: Resource) -> tuple[Any, ...]:

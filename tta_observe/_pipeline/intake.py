@@ -9,7 +9,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from tta_observe import _garbage
+from tta_observe import _foreign, _garbage, semconv
+from tta_observe._guard import guarded
 
 if TYPE_CHECKING:
     from tta_observe._pipeline.lane import Lane
@@ -30,6 +31,18 @@ class Processor(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._lane.flush_for_application(timeout_millis)
+
+
+class Onlooker(SpanProcessor):
+    """Sees which spans of others are inside LLM calls of ours; keeps and sends nothing."""
+
+    @guarded
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if span.instrumentation_scope.name != semconv.SCOPE:
+            _foreign.started(span.get_span_context().span_id)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        _foreign.ended(span)
 
 
 class Reader(MetricReader):

@@ -1,0 +1,171 @@
+"""One run with a span of every kind, as four backends show it by their own published rules."""
+
+import pytest
+from interop import langfuse, logfire, openlit, phoenix
+from interop.program import COST_USD, PRICES, SESSION, answer_a_question
+from opentelemetry.trace import SpanKind
+
+from tta_observe import semconv
+from tta_observe.testing import captured_telemetry
+
+LLM_SPANS = {"answer", "embed", "inner", "outer", semconv.LLM_USAGE_SPAN}
+CONTENT = {"input.value": "What is it?", "output.value": "It is."}
+
+
+@pytest.fixture(name="run", scope="module")
+def _run():
+    with captured_telemetry(prices=PRICES) as captured:
+        answer_a_question()
+        return {span.shown: span for span in captured.spans}
+
+
+@pytest.fixture(name="spans")
+def _spans(run):
+    return {name: span.attributes for name, span in run.items()}
+
+
+def read_by(backend, spans):
+    return {name: backend.read(attributes) for name, attributes in spans.items()}
+
+
+def test_what_is_what(spans):
+    """
+    A tool that is shown as a model call, or an agent as a mere span, makes a trace unreadable.
+    """
+    kinds = {
+        "support": "CHAIN",
+        "route": "CHAIN",
+        "again": "CHAIN",
+        "check": "CHAIN",
+        "gather": "CHAIN",
+        "look_up": "CHAIN",
+        "researcher": "AGENT",
+        "closer": "AGENT",
+        "calculator": "TOOL",
+        "refused": "TOOL",
+        "search": "RETRIEVER",
+        "embed": "EMBEDDING",
+        "answer": "LLM",
+        "inner": "LLM",
+        semconv.LLM_USAGE_SPAN: "LLM",
+    }
+    generations = {name: {"LLM": "GENERATION"}.get(kind, kind) for name, kind in kinds.items()}
+    seen = read_by(phoenix, spans), read_by(langfuse, spans)
+
+    assert kinds == {name: seen[0][name].kind for name in kinds}
+    assert generations == {name: seen[1][name].kind for name in kinds}
+
+
+def test_openlit_gets_the_operation(spans):
+    """
+    Its list of requests is filtered by it.
+    """
+    operations = {
+        "support": "invoke_workflow",
+        "researcher": "invoke_agent",
+        "closer": "invoke_agent",
+        "calculator": "execute_tool",
+        "embed": "embeddings",
+        "answer": "chat",
+        "route": "",
+    }
+    seen = read_by(openlit, spans)
+
+    assert operations == {name: seen[name].kind for name in operations}
+
+
+def test_input_without_the_cached_part_where_it_is_subtracted(spans):
+    """
+    Cached tokens that are counted as input and again as cached are billed twice.
+    """
+    answer = spans["answer"]
+    parts = {"input": 600, "input_cached_tokens": 400, "output": 146, "total": 1146}
+
+    assert parts == langfuse.read(answer).tokens
+    assert {"prompt": 1000, "completion": 146, "cache_read": 400} == phoenix.read(answer).tokens
+    assert {"total_tokens": 1146, "input_tokens": 1000, "output_tokens": 146} == openlit.read(answer).tokens
+    assert {"input_tokens": 1000, "output_tokens": 146} == logfire.read(answer).tokens
+
+
+@pytest.mark.parametrize("backend", [langfuse, openlit, logfire], ids=lambda backend: backend.__name__)
+def test_the_cost_that_we_told_is_the_cost_that_is_shown(backend, spans):
+    """
+    A backend that knows another price, or none, would contradict our own report.
+    """
+    seen = read_by(backend, spans)
+
+    assert {"answer", "embed", semconv.LLM_USAGE_SPAN} == {name for name, span in seen.items() if span.cost_usd}
+    assert sum(COST_USD.values()) == pytest.approx(sum(span.cost_usd or 0 for span in seen.values()), abs=1e-9)
+
+
+@pytest.mark.parametrize("backend", [langfuse, logfire], ids=lambda backend: backend.__name__)
+def test_unknown_prices_are_left_to_the_backend(backend, spans):
+    """
+    A cost of 0 would be taken for the truth; a backend may know the price that we do not.
+    """
+    inner = backend.read(spans["inner"])
+
+    assert inner.cost_usd is None
+    assert inner.prices_itself
+    assert "unheard-of" == inner.model
+
+
+@pytest.mark.parametrize("backend", [langfuse, phoenix, openlit, logfire], ids=lambda backend: backend.__name__)
+def test_only_llm_spans_are_billed(backend, spans):
+    """
+    Every span in a workflow carries the model of its context: none of them may be paid for.
+    """
+    billed = {name for name, span in read_by(backend, spans).items() if span.is_billed}
+
+    assert billed <= LLM_SPANS - {"outer"}
+    assert {"answer", "embed", semconv.LLM_USAGE_SPAN} <= billed
+
+
+@pytest.mark.parametrize("backend", [langfuse, phoenix], ids=lambda backend: backend.__name__)
+def test_the_session_reaches_every_span(backend, spans):
+    """
+    Conversations are put together by it.
+    """
+    assert {SESSION} == {span.session for span in read_by(backend, spans).values()}
+
+
+def test_providers_have_the_names_of_the_conventions(spans):
+    """
+    "bedrock" and "aws.bedrock" would be two providers in one list; ours stays what the program said.
+    """
+    answer = spans["answer"]
+
+    assert "aws.bedrock" == answer["gen_ai.provider.name"]
+    assert "aws.bedrock" == openlit.read(answer).provider
+    assert "aws.bedrock" == logfire.read(answer).provider
+    assert "bedrock" == answer["llm.provider"]
+
+
+def test_the_request_is_told(spans):
+    """
+    The same model costs and answers differently with other settings.
+    """
+    assert {"temperature": 0.5, "max_tokens": 512} == langfuse.model_parameters(spans["answer"])
+
+
+def test_model_calls_are_calls_to_somebody_else(run):
+    """
+    Dashboards of services look for clients and servers.
+    """
+    clients = {name for name, span in run.items() if span.span.kind is SpanKind.CLIENT}
+
+    assert clients == LLM_SPANS
+
+
+def test_one_key_for_one_number(spans):
+    """
+    Langfuse folds ``llm.token_count.*`` and ``gen_ai.usage.*`` into the same numbers.
+    """
+    assert not [key for attributes in spans.values() for key in attributes if key.startswith("llm.token_count")]
+
+
+def test_captured_content_of_a_model_call_is_not_paid_for_again(spans):
+    """
+    Langfuse counts and prices the content of a span that has a model's name and no usage.
+    """
+    assert not langfuse.read({**spans["outer"], **CONTENT}).is_billed
