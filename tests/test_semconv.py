@@ -15,7 +15,7 @@ def test_every_attribute_name_is_namespaced_and_unique():
     """
     Two constants with one value would make one attribute overwrite the other.
     """
-    assert [] == [name for name, value in NAMES.items() if not re.fullmatch(r"[a-z]+(\.[a-z_]+)+", value)]
+    assert [] == [name for name, value in NAMES.items() if not re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", value)]
     assert len(NAMES) == len(set(NAMES.values()))
 
 
