@@ -158,6 +158,8 @@ def usage_attributes(usage: LLMUsage) -> dict[str, AttributeValue]:
         semconv.LLM_TOTAL_TOKENS: usage.total_tokens if usage.cost_status != semconv.NO_USAGE else None,
         semconv.LLM_COST_USD: usage.cost_usd,
         semconv.LLM_COST_STATUS: usage.cost_status,
+        semconv.LLM_PRICE_SOURCE: usage.price_source,
+        semconv.LLM_PRICE_DATE: usage.price_date,
     }
     return {key: value for key, value in found.items() if value is not None}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tta_observe._guard import guarded
 from tta_observe._prices import line, names
 from tta_observe._prices.line import after_drain, drain, in_order, prepare, unread
 from tta_observe._prices.tariff import Tariff
@@ -29,14 +31,16 @@ class Cost(NamedTuple):
     date: str | None = None
 
 
-def cost_of(usage: LLMUsage, prices: Mapping[str, Price]) -> Cost | None:
+@guarded
+def cost_of(usage: LLMUsage, prices: Mapping[str, Price], *, now: float | None = None) -> Cost | None:
     """
     What *usage* cost by the user's *prices*, else by genai-prices; None when nobody knows its price.
 
-    Until genai-prices is read, which :func:`in_order` waits for, the user's prices alone are known.
+    Until genai-prices is read, which :func:`in_order` waits for, the user's prices alone are known. Some prices depend
+    on day or hour: *now* is in seconds since 1970.
     """
     tariff = _tariff(usage.provider, usage.model, prices)
-    usd = tariff.cost_usd(usage) if tariff is not None else None
+    usd = tariff.cost_usd(usage, time() if now is None else now) if tariff is not None else None
     return None if usd is None or tariff is None else Cost(usd, tariff.source, tariff.date)
 
 
@@ -66,7 +70,7 @@ class _Memo:
         for key in names.keys(provider, model) if self.prices else ():
             if key in self.prices:
                 return Tariff.fixed(self.prices[key].rates, "user")
-        return self.book.tariff(provider, model) if self.book is not None else None
+        return guarded(self.book.tariff)(provider, model) if self.book is not None else None
 
 
 class _State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +68,8 @@ class Book:
     def _tariff(self, listed: types.ModelInfo, name: str) -> Tariff | None:
         prices = listed.prices
         if not isinstance(prices, types.ModelPrice):
-            return Tariff(lambda: _rates(listed.get_prices(datetime.now(tz=UTC))), self.source, self.date)
+            at = partial(datetime.fromtimestamp, tz=UTC)
+            return Tariff(lambda now: _rates(listed.get_prices(at(now))), self.source, self.date)
         if not _numbers(prices) and not name.endswith(":free"):
             return None  # listed without any price
         return Tariff.fixed(_rates(prices), self.source, self.date)
@@ -76,12 +78,15 @@ class Book:
         provider = self._providers.get(provider_id)
         if provider is None or (provider_id == "openai" and name.startswith("gpt-oss")):  # open: anybody serves it
             return
-        places = [provider, *(self._providers[other] for other in provider.fallback_model_providers or ())]
+        others = (self._providers.get(other) for other in provider.fallback_model_providers or ())
+        models = [model for place in (provider, *others) if place is not None for model in place.models]
         for spelled in dict.fromkeys((name, names.dashed(name))):
-            for place in places:
-                for model in place.models:
-                    if spelled.startswith("ft:") <= model.id.startswith("ft:") and _means(model.match, spelled):
-                        yield model
+            yield from (model for model in models if _is_called(model, spelled))
+
+
+def _is_called(model: types.ModelInfo, name: str) -> bool:
+    is_same_kind = model.id.startswith("ft:") or not name.startswith("ft:")  # a fine-tune has a price of its own
+    return is_same_kind and _means(model.match, name)
 
 
 def _means(clause: Any, name: str) -> bool:

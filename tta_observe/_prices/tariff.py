@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from time import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,28 +15,37 @@ _MINUTE_S: Final = 60
 
 
 class Tariff:
-    """The rates of one model, and whose they are; those that change with day or hour are looked up every minute."""
+    """
+    The rates of one model, and whose they are.
 
-    def __init__(self, find: Callable[[], Rates], source: str, date: str | None = None) -> None:
-        self._find = find
-        self._until = 0.0
-        self._rates = find()
+    Those that change with day or hour are asked for again every minute: prices begin at whole ones.
+    """
+
+    def __init__(self, rates_at: Callable[[float], Rates], source: str, date: str | None = None) -> None:
+        self._rates_at = rates_at
+        self._now: tuple[float, float, Rates] = (0.0, 0.0, rates_at(0.0))
         self.source = source
         self.date = date
 
     @classmethod
     def fixed(cls, rates: Rates, source: str, date: str | None = None) -> Tariff:
         """One that never changes."""
-        made = cls(lambda: rates, source, date)
-        made._until = inf
+        made = cls(lambda _: rates, source, date)
+        made._now = (-inf, inf, rates)
         return made
 
-    def cost_usd(self, usage: LLMUsage) -> float | None:
-        """What *usage* costs now, in USD; None when it used tokens of a kind that has no price."""
-        now = time()
-        if now >= self._until:  # prices begin at whole minutes
-            self._rates, self._until = self._find(), (now // _MINUTE_S + 1) * _MINUTE_S
-        return self._rates.cost_usd(
+    def cost_usd(self, usage: LLMUsage, now: float) -> float | None:
+        """
+        What *usage* costs at *now*, in seconds since 1970; in USD.
+
+        None when it used tokens of a kind that has no price.
+        """
+        since, until, rates = self._now
+        if not since <= now < until:
+            since = now // _MINUTE_S * _MINUTE_S
+            rates = self._rates_at(since)
+            self._now = (since, since + _MINUTE_S, rates)
+        return rates.cost_usd(
             usage.prompt_tokens or 0,
             usage.completion_tokens or 0,
             usage.cached_tokens or 0,
