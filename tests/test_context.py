@@ -250,4 +250,7 @@ def test_frames_hold_names_and_no_spans(telemetry):
         frame = FRAME.get()
 
     assert ("p", "llm", False) == (frame.primitive_name, frame.primitive_type, frame.is_step)
-    assert {"primitive_name", "primitive_type", "is_step", "usage", "around", "steps"} == {field.name for field in fields(frame)}
+    assert {field.name for field in fields(frame)} == {
+        *("primitive_name", "primitive_type", "is_step", "usage", "around", "steps"),
+        *("lookup", "spent", "misses"),
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tta_observe import _genai, _prices, _telemetry, semconv
 from tta_observe._guard import guarded, warn_once
+from tta_observe._savings import add_cost, count_call
 from tta_observe.context import FRAME, WORKFLOW, WorkflowContext
 from tta_observe.instruments import LLM_COST, LLM_TOKENS, LLM_UNPRICED
 from tta_observe.usage import LLMUsage, usage_attributes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tta_observe._call import Live
+    from tta_observe._savings import Spent
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
     from tta_observe.usage import UsageSum
@@ -31,6 +33,8 @@ class Owner(NamedTuple):
     around: UsageSum | None = None
     """Of the nearest LLM call."""
     otel_context: Any = None
+    spent: tuple[Spent, ...] = ()
+    """What cache misses around it own."""
 
     @property
     def labels(self) -> tuple[str | None, str | None, str | None]:
@@ -45,12 +49,13 @@ def owner_here() -> Owner:
     if frame is None:
         return Owner(workflow, otel_context=context)
     usage = frame.usage if frame.usage is not None and not frame.usage.ended else None
-    return Owner(workflow, frame.primitive_name, usage, frame.around, context)
+    return Owner(workflow, frame.primitive_name, usage, frame.around, context, frame.spent)
 
 
 def owner_of(live: Live) -> Owner:
     """Whose a usage is that an LLM call has returned, wherever its stream has ended."""
-    return Owner(live.workflow or WorkflowContext(), live.name, live.usage, live.usage, live.otel_context)
+    workflow = live.workflow or WorkflowContext()
+    return Owner(workflow, live.name, live.usage, live.usage, live.otel_context, live.spent)
 
 
 def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, AttributeValue]) -> LLMUsage:
@@ -64,7 +69,7 @@ def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, At
         is_new = owner.around.is_new()
         if usage.cost_status != semconv.NO_USAGE:
             owner.around.tell()
-    made = _Bill(slot, usage, owner, told, is_new=is_new)
+    made = _Bill(slot, usage, owner._replace(spent=count_call(owner.spent)), told, is_new=is_new)
     needs_price = (
         slot is not None
         and usage.cost_status == semconv.UNPRICED
@@ -110,6 +115,7 @@ def spend(usage: LLMUsage, owner: Owner, *, is_new: bool) -> None:
     """Add *usage*, whose price is looked up by now, to all that keep accounts of money."""
     if owner.workflow.totals is not None:
         owner.workflow.totals.add_llm_call(usage.total_tokens, usage.cost_usd, calls=int(is_new))
+    add_cost(owner.spent, usage.cost_usd, is_new=is_new)
 
 
 def _priced(slot: Slot, usage: LLMUsage) -> LLMUsage:

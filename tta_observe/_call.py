@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tta_observe import _connections, _genai, _prices, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
+from tta_observe._savings import Spent, spent_inside
 from tta_observe._spans import Current, Step, tell_failure
 from tta_observe.context import FRAME, POSITION, WORKFLOW, Frame, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
@@ -82,6 +83,11 @@ class Live:
     def otel_context(self) -> Any:
         """The OpenTelemetry context with its span, for measurements."""
         return self._current.otel_context
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """What LLM calls inside count in."""
+        return self._current.frame.spent
 
     @property
     def bound(self) -> Bound:
@@ -205,9 +211,11 @@ class Live:
         around = outer.around if outer is not None else None
         if site.is_llm:
             around = self.usage = UsageSum(around, asked)
-        return Current(
-            span, Frame(site.name, site.type, usage=self.usage, around=around), outer, (self._visit, position)
-        )
+        misses, spent = (outer.misses, outer.spent) if outer is not None else (None, ())
+        lookup = Spent(outside=misses) if site.type == semconv.CACHE else None
+        spent = spent_inside(spent, lookup)
+        frame = Frame(site.name, site.type, usage=self.usage, around=around, lookup=lookup, spent=spent)
+        return Current(span, frame, outer, (self._visit, position))
 
     def _attributes(self, asked: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
         found = {**self._known(), **self._site.attributes, **asked}

@@ -131,7 +131,7 @@ def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
     *anchor* identifies the current OpenTelemetry span, if any; it matters only where there is no parent.
     """
     here: Position | None = _get()
-    owner = _owner()
+    owner = current_owner()
     visit = Visit(name, owner, here)
     if here is None or here.strand.name is None:
         here = _top_level(here, owner, is_workflow=is_workflow, anchor=anchor or None)
@@ -212,7 +212,7 @@ def _end_elsewhere(visit: Visit, here: Position | None) -> None:
         return
     if here is before and outer is not None:
         here = Position(outer, ())
-    if here is not None and outer is not None and outer.owner is _owner() and _is_beside(here.strand, outer):
+    if here is not None and outer is not None and outer.owner is current_owner() and _is_beside(here.strand, outer):
         followed = before.tails if before is not None else ()
         others = [node for node in here.tails if node not in followed]
         _go_on(outer, here.strand, (*others[1 - _MAX_ENDS :], visit))
@@ -276,7 +276,7 @@ class _Thread(threading.local):
 _THREAD: Final = _Thread()
 
 
-def _owner() -> object:
+def current_owner() -> object:
     """The running asyncio task, held weakly, or else a token of this thread."""
     asyncio = sys.modules.get("asyncio")  # a program without it need not import it
     if asyncio is not None:

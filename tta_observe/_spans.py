@@ -13,7 +13,7 @@ from tta_observe import _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
 from tta_observe._values import clean, clean_attributes, clean_pairs
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore
+from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore, spend_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,11 @@ class Current(Bound):
         self.otel_context, attached = _telemetry.attach(span)
         super().__init__((FRAME.set(frame), outer, attached, before, came_from))
 
+    @property
+    def frame(self) -> Frame:
+        """As it was opened."""
+        return self._frame
+
     def put_back(self, undo: tuple[Any, ...], *, late: bool) -> None:
         """Make the outer span and frame current again, where ours still are."""
         token, outer, attached, before, came_from = undo
@@ -66,8 +71,7 @@ class Step:
             time_ns(),
             client=False,
         )
-        usage, around = (outer.usage, outer.around) if outer is not None else (None, None)
-        frame = Frame(*_of(outer), is_step=True, usage=usage, around=around)
+        frame = Frame(None, None, is_step=True) if outer is None else outer.step()
         self._current = Current(span, frame, outer)
         self._detail = slot.error_detail
 
@@ -83,8 +87,12 @@ class Step:
 
     @guarded
     def unbind(self) -> None:
-        """Make what was outside current again."""
+        """Make what was outside current again. What a cache missed in the step, the rest of the block pays for."""
+        inside = FRAME.get()
         self._current.unbind()
+        outside = FRAME.get()
+        if inside is not None and outside is not None and inside.misses is outside.misses:
+            spend_in(inside.spent)
 
     @guarded
     def finish(self, error: BaseException | None) -> None:
@@ -149,10 +157,6 @@ def inherited() -> Mapping[str, AttributeValue]:
     """What every span inside the current workflow carries."""
     workflow: WorkflowContext | None = WORKFLOW.get()
     return workflow.span_attributes if workflow is not None else {}
-
-
-def _of(frame: Frame | None) -> tuple[str | None, str | None]:
-    return (frame.primitive_name, frame.primitive_type) if frame is not None else (None, None)
 
 
 def _step_attributes(index: int, name: str) -> dict[str, AttributeValue]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe import _garbage, _guard, semconv
 from tta_observe._bounds import LabelBounds, LabelSets, LabelValues
+from tta_observe._savings import MissCosts
 from tta_observe._values import finite_number
 from tta_observe.instruments import INSTRUMENTS, InstrumentSpec
 
@@ -80,6 +81,7 @@ class Slot:
     bounds: LabelBounds
     error_detail: str = "message"
     prices: Mapping[str, Price] = field(default_factory=dict)
+    miss_costs: MissCosts = field(default_factory=MissCosts)
 
     def record(self, spec: InstrumentSpec, value: float, labels: LabelValues, context: Any = None) -> None:
         """Record *value* on the instrument of *spec*."""

@@ -2,14 +2,14 @@
 What the current call belongs to: one frozen value per concept, each in a context variable of its own.
 
 This is the only module that knows where the values are kept.
-Three cells that change hang on the frozen values: the strand of the connections, the totals of a workflow,
-and the number of steps opened inside a frame.
+Four cells that change hang on the frozen values: the strand of the connections, the totals of a workflow,
+the number of steps opened inside a frame, and what is spent around it that cache misses own.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from contextvars_extras import ContextVarExt
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from tta_observe._connections import Position
+    from tta_observe._savings import Misses, Spent
     from tta_observe._totals import Totals
     from tta_observe._values import AttributeValue
     from tta_observe.usage import UsageSum
@@ -85,6 +86,31 @@ class Frame:
     usage: UsageSum | None = None
     around: UsageSum | None = None
     steps: itertools.count[int] = field(default_factory=itertools.count)
+    lookup: Spent | None = None
+    """Of a cache primitive: what LLM calls inside it cost. A step passes it on, as the two below."""
+    spent: tuple[Spent, ...] = ()
+    """What LLM calls inside count in; some may have ended."""
+    misses: Misses = field(default_factory=dict, compare=False)
+    """The cache misses that own what is spent inside until it ends."""
+
+    def end(self) -> None:
+        """Do what waits for the end, once, in the context that goes on."""
+        if self.lookup is not None:
+            self.lookup.close()
+        if self.misses:
+            waiting = list(self.misses.items())
+            self.misses.clear()
+            for spent, settle in waiting:
+                settle(spent)
+
+    def step(self) -> Frame:
+        """The frame of a step inside."""
+        name, type_, usage, around = self.primitive_name, self.primitive_type, self.usage, self.around
+        return Frame(name, type_, True, usage, around, itertools.count(), self.lookup, self.spent, self.misses)  # noqa: FBT003 - in their order
+
+    def is_version_of(self, other: Frame) -> bool:
+        """Whether they are of one block: see :func:`spend_in`."""
+        return self.steps is other.steps
 
 
 class State(NamedTuple):
@@ -102,6 +128,17 @@ POSITION: Final[ContextVarExt[Position | None]] = ContextVarExt("tta_observe.pos
 INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.innermost", default=None)
 
 _VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
+
+
+def spend_in(spent: tuple[Spent, ...]) -> None:
+    """
+    Have the LLM calls in the rest of the current block count in *spent*; tasks that it starts from here on, too.
+
+    Each context has its own version of the frame, so that tasks side by side do not pay for each other.
+    """
+    frame = FRAME.get()
+    if frame is not None and frame.spent != spent:
+        FRAME.set(replace(frame, spent=spent))
 
 
 class Bound:
@@ -177,10 +214,14 @@ def restore(variable: ContextVarExt[_T], token: Token[Any], ours: _T, before: _T
     try:
         variable.reset(token)
     except ValueError:
-        if variable.get() is ours:
+        if _is_still(variable.get(), ours):
             variable.set(before)
         return False
     return True
+
+
+def _is_still(current: object, ours: object) -> bool:
+    return current is ours or (type(current) is Frame and type(ours) is Frame and current.is_version_of(ours))
 
 
 def capture() -> State:

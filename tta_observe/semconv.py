@@ -148,12 +148,6 @@ UNPRICED: Final = "unpriced"
 NO_USAGE: Final = "no_usage"
 """Value of :data:`LLM_COST_STATUS`."""
 
-LLM_PRICE_SOURCE: Final = "llm.price_source"
-"""Whose price the cost was estimated with: ``user``, or ``genai-prices`` and its version."""
-
-LLM_PRICE_DATE: Final = "llm.price_date"
-"""Of when that price list is, e.g. ``2026-11-09``; left out for prices of the user's own."""
-
 LLM_STREAMING: Final = "llm.streaming"
 """True when the answer came as a stream."""
 
@@ -194,6 +188,9 @@ CACHE_TTL_SECONDS: Final = "cache.ttl_seconds"
 
 CACHE_SAVINGS_USD: Final = "cache.savings_usd"
 """What a hit saved, in USD."""
+
+CACHE: Final = "cache"
+"""The ``primitive.type`` of a lookup, or of a lookup that computes what is missing: a miss owns what that costs."""
 
 # Roll-up of a workflow, set when it ends.
 
