@@ -148,6 +148,12 @@ UNPRICED: Final = "unpriced"
 NO_USAGE: Final = "no_usage"
 """Value of :data:`LLM_COST_STATUS`."""
 
+LLM_PRICE_SOURCE: Final = "llm.price_source"
+"""Whose price the cost was estimated with: ``user``, or ``genai-prices`` and its version."""
+
+LLM_PRICE_DATE: Final = "llm.price_date"
+"""Of when that price list is, e.g. ``2026-11-09``; left out for prices of the user's own."""
+
 LLM_STREAMING: Final = "llm.streaming"
 """True when the answer came as a stream."""
 
