@@ -39,6 +39,10 @@ test-oldest: ## Run the tests with the oldest supported OpenTelemetry and wrapt
 test-live: $(READY) ## Run the tests against real servers: Prometheus where it is installed, and what .ci/servers has built
 	$(BIN)/python -m pytest tests/live
 
+.PHONY: test-phoenix
+test-phoenix: $(READY) ## Send runs to a real Phoenix server and ask it what it shows; .ci/phoenix installs one
+	$(BIN)/python -m pytest tests/phoenix
+
 .PHONY: test-grafana
 test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with Node; the first time installs its libraries
 	$(BIN)/python -m pytest --timeout=300 tests/grafana

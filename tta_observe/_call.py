@@ -185,7 +185,7 @@ class Live:
         """End the span with what was used, when all that was recorded before has a price."""
         try:
             found = usage.close()
-            asked = _genai.request_attributes({**found, **self._known(), **usage.asked})
+            asked = _genai.request_attributes({**self._known(), **found, **usage.asked})
             used = _genai.elsewhere() if usage.is_elsewhere else _genai.usage_attributes(found)
             self.span.set_attributes({**found, **asked, **used})
         finally:

@@ -2,8 +2,9 @@
 What Phoenix makes of a span.
 
 Read in Arize-ai/phoenix, as released in arize-phoenix 20.26.1: ``src/phoenix/trace/otel.py``,
-``src/phoenix/trace/gen_ai/conversion.py``, ``src/phoenix/server/cost_tracking``. What it translates from ``gen_ai.*``
-never replaces an OpenInference attribute that the span has.
+``src/phoenix/trace/gen_ai/conversion.py``, ``src/phoenix/db/insertion/span.py``, ``src/phoenix/server/cost_tracking``.
+What it translates from ``gen_ai.*`` never replaces an OpenInference attribute that the span has; it adds up the tokens
+of kind LLM alone.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ def read(attributes: Mapping[str, Any]) -> Seen:
     model = first(attributes, "llm.model_name", "gen_ai.request.model")
     told = {name: first(attributes, *keys) for name, keys in TOKENS.items()}
     tokens = {name: value for name, value in told.items() if value is not None}
+    counted = tokens if kind == "LLM" else {}
     return Seen(
         kind,
         model,
         tokens,
         session=first(attributes, "session.id", "gen_ai.conversation.id"),
         provider=first(attributes, "llm.provider", "gen_ai.provider.name"),
-        prices_itself=model is not None and bool(tokens.get("prompt") or tokens.get("completion")),
+        prices_itself=model is not None and bool(counted.get("prompt") or counted.get("completion")),
     )
