@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tta_observe import _genai, _prices, _telemetry, semconv
+from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded, warn_once
 from tta_observe._savings import add_cost, count_call
 from tta_observe.context import FRAME, WORKFLOW, WorkflowContext
@@ -75,7 +77,7 @@ def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, At
         and usage.cost_status == semconv.UNPRICED
         and _prices.needs_reading(usage.provider, usage.model, slot.prices)
     )
-    _prices.in_order(made.settle, needs_price=needs_price)
+    _prices.in_order(partial(in_turn, made.settle), needs_price=needs_price)
     return made.usage
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe import _connections, _genai, _prices, _telemetry, semconv
+from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
 from tta_observe._savings import Spent, spent_inside
@@ -174,9 +175,10 @@ class Live:
         if totals is not None and not self._site.is_workflow:
             totals.add_primitive()
         if self.usage is not None:
-            _prices.in_order(partial(self._end_llm, self.usage, ended_ns), needs_price=False)
+            _prices.in_order(partial(in_turn, self._end_llm, self.usage, ended_ns), needs_price=False)
         elif totals is not None and self._site.is_workflow:
-            _prices.in_order(partial(self._end_workflow, totals, totals.primitives, ended_ns), needs_price=False)
+            end = partial(in_turn, self._end_workflow, totals, totals.primitives, ended_ns)
+            _prices.in_order(end, needs_price=False)
         else:
             self.span.end(ended_ns)
 

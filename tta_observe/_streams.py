@@ -18,7 +18,7 @@ import wrapt
 
 from tta_observe import _garbage
 from tta_observe._generators import Held, drive, drive_async, named
-from tta_observe._guard import guarded
+from tta_observe._guard import guarded, quietly
 from tta_observe._scalars import is_a
 
 if TYPE_CHECKING:
@@ -29,17 +29,28 @@ if TYPE_CHECKING:
 _Proxy: Final[Any] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
 """Before wrapt 2 the only one there is, which looks iterable whatever it stands for."""
 
+_FILE: Final = io.IOBase.__base__
+"""Of all files, those of C included."""
+
 _EVENTS: Final = ("stream", "body")
 """Where botocore puts an event stream in what it returns."""
 
 
 def follow(opened: Opened, result: Any) -> Any:
-    """What stands for the stream *result*, and closes *opened* when it ends; None when it is no stream."""
+    """
+    What stands for the stream *result*, and closes *opened* when it ends; None when it is no stream.
+
+    One that nothing can stand for is returned as it is, and the call is over.
+    """
     stand_in = None if _garbage.collecting() else _stand_in(result)
     if stand_in is None:
         return None
     opened.streamed()
-    return stand_in(Held(opened), result)
+    held = Held(opened)
+    made = stand_in(held, result)
+    if made is None:
+        held.finish(None)
+    return result if made is None else made
 
 
 @guarded
@@ -71,7 +82,7 @@ def _in_dict(held: Held, response: dict[str, Any]) -> dict[str, Any]:
 def _object(held: Held, stream: Any) -> Any:
     followed_inside = _follow_inside(held, stream)
     methods = tuple(name for name in _METHODS if _defines(type(stream), name))
-    return _class_with(methods)(stream, held, is_counting=not followed_inside)
+    return quietly(_class_with(methods), stream, held, not followed_inside)  # a proxy asks for attributes
 
 
 @guarded
@@ -88,14 +99,11 @@ def _follow_inside(held: Held, stream: Any) -> bool:
 
 
 def _is_stream(kind: type) -> bool:
-    """Whether it is an iterator, or what a client opens one with; a file is one as well, but nothing an LLM says."""
-    if any(is_a(base, type) and base.__module__ == "unittest.mock" for base in _bases(kind)) or io.IOBase in _bases(
-        kind
-    ):
-        return False
+    """Whether it is an iterator, or what a client opens one with."""
     if _name(kind).endswith("StreamManager"):
         return _defines(kind, "__enter__") or _defines(kind, "__aenter__")
-    return any(_defines(kind, each) and _defines(kind, step) for each, step in _ITERATION)
+    is_iterator = any(_defines(kind, each) and _defines(kind, step) for each, step in _ITERATION)
+    return is_iterator and not any(base is _FILE or _module(base) == "unittest.mock" for base in _bases(kind))
 
 
 def _is_event_stream(value: object) -> bool:
@@ -115,6 +123,10 @@ def _name(kind: type) -> str:
     return found
 
 
+def _module(kind: type) -> object:
+    return type.__dict__["__module__"].__get__(kind)
+
+
 def _defines(kind: type, name: str) -> bool:
     return any(name in type.__dict__["__dict__"].__get__(base) for base in _bases(kind)[:-1])
 
@@ -122,7 +134,7 @@ def _defines(kind: type, name: str) -> bool:
 class _Followed(_Proxy):  # type: ignore[misc]
     """Stands for a stream. What it can do beside is added by :func:`_class_with`."""
 
-    def __init__(self, stream: Any, held: Held, *, is_counting: bool) -> None:
+    def __init__(self, stream: Any, held: Held, is_counting: bool) -> None:  # noqa: FBT001 - its only caller passes it on
         super().__init__(stream)
         self._self_held = held
         self._self_is_counting = is_counting
