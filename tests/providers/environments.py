@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,7 +107,7 @@ def _run(command, deadline):
         try:
             status = process.wait(left)
         except BaseException as error:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # pip starts programs of its own
             process.wait()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise LeftOut("the time was over while it was being made") from None
