@@ -43,6 +43,10 @@ test-live: $(READY) ## Run the tests against real servers: Prometheus where it i
 test-phoenix: $(READY) ## Send runs to a real Phoenix server and ask it what it shows; .ci/phoenix installs one
 	$(BIN)/python -m pytest tests/phoenix
 
+.PHONY: test-providers
+test-providers: $(READY) ## Put each provider's own client on documented answers, in an environment that is kept
+	$(BIN)/python tests/providers
+
 .PHONY: test-grafana
 test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with Node; the first time installs its libraries
 	$(BIN)/python -m pytest --timeout=300 tests/grafana
