@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tta_observe import ConfigurationError, Price
-from tta_observe.pricing import find_price
+from tta_observe.pricing import Rates, rate
 
 COUNTS = st.integers(0, 10**9)
 
@@ -43,20 +43,53 @@ def test_a_price_that_is_none_is_refused(value):
         Price(value, 1.0)
 
 
-def test_provider_and_model_win_over_the_model_alone():
+def test_tokens_written_to_the_cache_cost_as_input_without_a_price_of_their_own():
     """
-    The same model has two prices at two providers.
+    Anthropic bills them dearer than other input, others do not bill them apart.
     """
-    prices = {"m": Price(1, 1), "azure/m": Price(2, 2)}
-
-    assert Price(2, 2) == find_price(prices, "azure", "m")
-    assert Price(1, 1) == find_price(prices, "openai", "m") == find_price(prices, None, "m")
-    assert find_price(prices, "azure", None) is None
-    assert find_price(prices, None, "other") is None
+    assert Price(3.0, 6.0).cost_usd(1000, 0) == Price(3.0, 6.0).cost_usd(1000, 0, 0, 1000)
+    assert (400 * 3.0 + 600 * 3.75) / 1e6 == Price(3.0, 6.0, cache_write=3.75).cost_usd(1000, 0, 0, 600)
 
 
-def test_a_price_of_zero_is_a_price():
+@given(COUNTS, COUNTS, COUNTS, COUNTS)
+def test_no_token_is_billed_twice(prompt, completion, cached, written):
     """
-    A local model is free, which is not the same as unknown.
+    Whatever a provider reports: parts never are more than the whole.
     """
-    assert Price(0, 0) == find_price({"local": Price(0, 0)}, None, "local")
+    same = Price(2.0, 3.0, 2.0, cache_write=2.0)
+
+    assert same.cost_usd(prompt, completion) == same.cost_usd(prompt, completion, cached, written)
+
+
+def test_a_price_means_the_number_that_was_written():
+    """
+    0.1 is a tenth, not the nearest binary fraction: three times a tenth is three tenths.
+    """
+    assert 0.3 == Price(0.1, 0).cost_usd(3_000_000, 0)
+
+
+@given(st.integers(0, 10**7))
+def test_a_tier_holds_for_all_tokens_of_the_call(prompt):
+    """
+    The providers' rule: past the limit the whole call is billed at the higher rate.
+    """
+    rates = Rates(rate(1), rate(1), limit=200_000, beyond=Rates(rate(2), rate(4)))
+    expected = (prompt * 2 + 40) if prompt > 200_000 else prompt + 10
+
+    assert expected / 1e6 == rates.cost_usd(prompt, 10)
+
+
+def test_a_request_may_cost_something_itself():
+    """
+    Search models bill each question.
+    """
+    assert 0.005 == Rates(0, 0, request=5 * rate(1000)).cost_usd(0, 0)
+
+
+def test_tokens_that_nobody_has_a_rate_for_have_no_cost():
+    """
+    None, not 0: an embedding model has no price for output.
+    """
+    assert Rates(rate(1), None).cost_usd(10, 1) is None
+    assert Rates(None, rate(1)).cost_usd(1, 10) is None
+    assert 1e-5 == Rates(rate(1), None).cost_usd(10, 0)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tta_observe._values import finite_number
 from tta_observe.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _UNIT: Final = 10**12
 """A rate is so many to one USD per million tokens; integers add up without rounding."""
@@ -99,7 +96,7 @@ class Price:
     input: float
     output: float
     cached_input: float | None = None
-    cache_write: float | None = None
+    cache_write: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("input", "output", "cached_input", "cache_write"):
@@ -127,10 +124,3 @@ class Price:
 
 
 _OPTIONAL: Final = ("cached_input", "cache_write")
-
-
-def find_price(prices: Mapping[str, Price], provider: str | None, model: str | None) -> Price | None:
-    """The price of *model*: under ``provider/model``, else under ``model``, else None."""
-    if model is None:
-        return None
-    return prices.get(f"{provider}/{model}") or prices.get(model)

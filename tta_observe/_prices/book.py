@@ -70,9 +70,10 @@ class Book:
         if not isinstance(prices, types.ModelPrice):
             at = partial(datetime.fromtimestamp, tz=UTC)
             return Tariff(lambda now: _rates(listed.get_prices(at(now))), self.source, self.date)
-        if not _numbers(prices) and not name.endswith(":free"):
-            return None  # listed without any price
-        return Tariff.fixed(_rates(prices), self.source, self.date)
+        if _numbers(prices):
+            return Tariff.fixed(_rates(prices), self.source, self.date)
+        # Listed without any price: by subscription, retired, or free, which only the name may say.
+        return Tariff.fixed(Rates(0, 0), self.source, self.date) if name.endswith(":free") else None
 
     def _listed(self, provider_id: str, name: str) -> Iterator[types.ModelInfo]:
         provider = self._providers.get(provider_id)

@@ -65,7 +65,7 @@ _ROUTE: Final = re.compile(r"(?:(?:converse|converse_like|invoke|[a-z]{2}(?:-gov
 _DATED: Final = re.compile(
     r"(.+?)(?:-v\d+(?::\d+)?|:\d+|[-@](?:20\d{6}|20\d\d-\d\d-\d\d|\d{4}|latest|default)|:latest)"
 )
-_REGION: Final = re.compile(r"(?:[a-z-]+\.){1,2}(?=[a-z])")
+_REGION: Final = re.compile(r"[a-z-]+\.(?=[a-z])")
 _COMPACT: Final = re.compile(r"-(20\d\d)([01]\d)([0-3]\d)(?=-|:|$)")
 
 _LONGEST: Final = 300
