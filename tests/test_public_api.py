@@ -30,6 +30,7 @@ EXPORTED = {
     "shutdown",
     "stats",
     "step",
+    "traced_cache",
     "traced_primitive",
     "workflow",
 }

@@ -12,6 +12,7 @@ from tta_observe._cache import record_cache_operation
 from tta_observe._llm import record_llm_tokens, record_llm_usage
 from tta_observe._primitive import primitive, step, traced_primitive
 from tta_observe._recording import record_connection, record_execution
+from tta_observe._traced_cache import traced_cache
 from tta_observe._workflow import agent, bound_context, current_workflow, set_attributes, workflow
 from tta_observe.context import WorkflowContext
 from tta_observe.errors import ConfigurationError
@@ -44,6 +45,7 @@ __all__ = [
     "shutdown",
     "stats",
     "step",
+    "traced_cache",
     "traced_primitive",
     "workflow",
 ]

@@ -57,7 +57,7 @@ def owner_here() -> Owner:
 def owner_of(live: Live) -> Owner:
     """Whose a usage is that an LLM call has returned, wherever its stream has ended."""
     workflow = live.workflow or WorkflowContext()
-    return Owner(workflow, live.name, live.usage, live.usage, live.otel_context, live.spent)
+    return Owner(workflow, live.name, live.usage, live.usage, live.otel_context, live.frame.spent)
 
 
 def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, AttributeValue]) -> LLMUsage:

@@ -86,9 +86,9 @@ class Live:
         return self._current.otel_context
 
     @property
-    def spent(self) -> tuple[Spent, ...]:
-        """What LLM calls inside count in."""
-        return self._current.frame.spent
+    def frame(self) -> Frame:
+        """What the context inside was when it began."""
+        return self._current.frame
 
     @property
     def bound(self) -> Bound:

@@ -27,7 +27,7 @@ class Spent:
     Calls are counted when they are made; what they cost may be known later. Safe from any thread.
     """
 
-    __slots__ = ("calls", "cost_usd", "misses", "open", "outside", "owner", "unknown")
+    __slots__ = ("calls", "computed", "cost_usd", "misses", "open", "outside", "owner", "unknown")
 
     def __init__(self, owner: object = None, outside: Misses | None = None) -> None:
         self.open = True
@@ -36,6 +36,8 @@ class Spent:
         """The task or thread that opened it."""
         self.outside = outside
         """Of a cache primitive: what misses own in the block around it."""
+        self.computed: tuple[object, ...] = ()
+        """The cached functions that ran inside, as ``traced_cache`` knows them."""
         self.misses: dict[Cache, int] = {}
         """How many of each cache share the cost."""
         self.calls = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -84,11 +85,17 @@ def _shell(function: Any) -> Callable[[Opener], Any]:
     inner = inner_function(function)
     if _is_awaitable_generator(inner):
         return _awaitable_generator_shell
-    if inspect.iscoroutinefunction(inner):
+    if inspect.iscoroutinefunction(inner) or _is_marked(inner):
         return _coroutine_shell
     if inspect.isasyncgenfunction(inner):
         return _async_generator_shell
     return _generator_shell if inspect.isgeneratorfunction(inner) else _plain_shell
+
+
+def _is_marked(function: Any) -> bool:
+    """Whether asyncio takes it for a coroutine function: how objects said that they are, before Python 3.12."""
+    mark = getattr(function, "_is_coroutine", None)
+    return mark is not None and mark is getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
 
 
 def _is_awaitable_generator(function: Any) -> bool:

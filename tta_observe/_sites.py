@@ -68,7 +68,7 @@ Kwargs: TypeAlias = "Mapping[str, Any]"
 Watcher: TypeAlias = "Callable[[Slot, Args, Kwargs], Watch | None]"
 """Made where a function is decorated; called at each of its calls, as its arguments were given."""
 
-WATCHERS: Final[dict[str, Callable[[Any], Watcher]]] = {}
+WATCHERS: Final[dict[str, Callable[[Any], Watcher | None]]] = {}
 """``primitive.type`` to what makes a watcher for a decorated function (None: a block). Verbs fill it when imported."""
 
 
@@ -78,7 +78,8 @@ def primitive_site(
     """The site of a primitive; all arguments are checked and clean. *function* is what was decorated, if anything."""
     own = {semconv.PRIMITIVE_ACTION: action}
     make = WATCHERS.get(type_)
-    watchers = (make(function),) if make is not None else ()
+    watcher = make(function) if make is not None else None
+    watchers = (watcher,) if watcher is not None else ()
     found = {**attributes, **own, **_common(name, type_)}
     return CallSite(name, type_, f"primitive.{type_}.{action}", found, watchers)
 
