@@ -124,7 +124,7 @@ def test_eight_threads_at_once_make_one_pipeline(receiver, caplog):
         ({"exporter": "jaeger"}, "Write one of auto, local, otlp, prometheus, console, none"),
         ({"servicename": "x"}, "Did you mean 'service_name'?"),
         ({"tracer_provder": None}, "Did you mean 'tracer_provider'?"),
-        ({"capture_content": True}, "configure has no option 'capture_content'"),
+        ({"capture_content": "yes"}, "Write capture_content=True"),
         ({"flush_on_sigterm": 1}, "Write flush_on_sigterm=True"),
         ({"redact": "mask"}, "Write redact=mask with def mask(key, value)"),
         ({"tracer_provider": "mine"}, "tracer_provider='mine' has no get_tracer()"),

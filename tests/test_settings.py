@@ -104,6 +104,8 @@ WRONG_VARIABLES = [
     ("OTEL_EXPORTER_PROMETHEUS_PORT", "-1"),
     ("OTEL_EXPORTER_PROMETHEUS_PORT", "٩٤٦٤"),
     ("OTEL_SDK_DISABLED", "yes please"),
+    ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "everything"),
+    ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "EVENT_ONLY"),
     ("TTA_OBSERVE_EXPORTER", "kafka"),
     ("TTA_OBSERVE_EXPORTER", "auto,local"),
     ("TTA_OBSERVE_STORE", "~no-such-user/store.db"),
@@ -510,6 +512,32 @@ def test_disabled_is_read_from_the_standard_variable():
     """
     assert settings({"OTEL_SDK_DISABLED": "TRUE"}).disabled
     assert not settings({"OTEL_SDK_DISABLED": "false"}).disabled
+
+
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "environ", "captures"),
+    [
+        ({}, {}, None),
+        ({"capture_content": True}, {}, "all"),
+        ({"capture_content": True}, {CAPTURE: "NO_CONTENT"}, "all"),
+        ({"capture_content": False}, {CAPTURE: "SPAN_ONLY"}, None),
+        ({}, {CAPTURE: "SPAN_ONLY"}, "gen_ai"),
+        ({}, {CAPTURE: "span_and_event"}, "gen_ai"),
+        ({}, {CAPTURE: "True"}, "gen_ai"),
+        ({}, {CAPTURE: "NO_CONTENT"}, None),
+        ({}, {CAPTURE: "false"}, None),
+        ({}, {CAPTURE: "EVENT_ONLY"}, None),
+    ],
+    ids=str,
+)
+def test_content_is_captured_only_where_someone_said_so(keywords, environ, captures):
+    """
+    The variable of OpenTelemetry is about LLM calls and tools; it must not put every argument of a program on spans.
+    """
+    assert captures == settings(environ, **keywords).captures
 
 
 def test_store_is_found_where_the_reader_looks_for_it():

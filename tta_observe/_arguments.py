@@ -65,6 +65,18 @@ def amount(what: str, value: object) -> float:
     )
 
 
+def switch(what: str, value: object) -> bool | None:
+    """
+    *value* when it is True, False or None.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if value is None or type(value) is bool:
+        return value
+    raise ConfigurationError(f"{what}={shown(value)} is neither on nor off. Write {what}=True or {what}=False.")
+
+
 def one_of(what: str, value: object, known: Iterable[str]) -> str:
     """
     *value* when it is one of *known*.
@@ -91,6 +103,19 @@ def attributes(value: Mapping[str, Any] | None) -> dict[str, AttributeValue]:
     if not hasattr(type(value), "items"):
         raise ConfigurationError(f"attributes={shown(value)} is no mapping. Write attributes={{'team': 'search'}}.")
     return clean_attributes(value)
+
+
+def provider(what: str, value: Any, method: str) -> None:
+    """
+    Check that *value* is a provider of OpenTelemetry's, or None.
+
+    Raises:
+        ConfigurationError: it has no *method*.
+    """
+    if value is not None and not callable(getattr(value, method, None)):
+        raise ConfigurationError(
+            f"{what}={value!r} has no {method}(). Write {what}= and the provider that you made, or leave it out."
+        )
 
 
 def _text(value: object) -> str:

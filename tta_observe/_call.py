@@ -279,11 +279,12 @@ def enter(site: CallSite, args: Args = (), kwargs: Kwargs = _NOTHING) -> Live | 
     drop_ended()
     if slot is None:
         return None
-    return Live(slot, site, _watches(site, slot, args, kwargs) if site.watchers else ())
+    return Live(slot, site, _watches(site, slot, args, kwargs) if site.watchers or slot.captures else ())
 
 
 def _watches(site: CallSite, slot: Slot, args: Args, kwargs: Kwargs) -> list[Watch]:
-    started = (_started(watcher, slot, args, kwargs) for watcher in site.watchers)
+    watchers = (*site.watchers, site.content) if slot.captures and site.content is not None else site.watchers
+    started = (_started(watcher, slot, args, kwargs) for watcher in watchers)
     return [watch for watch in started if watch is not None]
 
 

@@ -10,12 +10,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _guard, _prices, _telemetry
+from tta_observe import _arguments, _guard, _prices, _telemetry
 from tta_observe._settings import Settings, resolve
 from tta_observe._signals import flush_before_sigterm
 from tta_observe._stats import Stats
 from tta_observe._values import forget_marked, marked
-from tta_observe.errors import ConfigurationError, unknown_option
+from tta_observe.errors import unknown_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,6 +136,7 @@ def configure(
     export_interval_s: float | None = None,
     store: str | Path | None = None,
     label_limit: int = 200,
+    capture_content: bool | None = None,
     error_detail: str = "message",
     redact: Callable[[str, Any], Any] | None = None,
     prices: Mapping[str, Price] | None = None,
@@ -171,6 +172,9 @@ def configure(
             whoever scrapes decides for ``prometheus``.
         store: file of the local store.
         label_limit: different values of one label before further ones become ``other``.
+        capture_content: whether arguments, results, prompts and answers go on spans: up to 8 KiB each, those named like
+            secrets left out. Default: ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT``, which is about LLM calls,
+            tools and agents alone, else not.
         error_detail: what is told of a failure: ``type``, ``message`` (1 KiB of it and the stack trace) or ``full``.
         redact: called as ``redact(key, value)`` for what is about to leave, after our own search for secrets; returns
             what to send, or None to leave it out. Runs in the thread that sends; what it raises drops the value. Names
@@ -188,21 +192,14 @@ def configure(
     given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
     if unknown:
         raise unknown_option("configure", unknown, [*given, "tracer_provider", "meter_provider"])
-    _check_provider("tracer_provider", tracer_provider, "get_tracer")
-    _check_provider("meter_provider", meter_provider, "get_meter")
+    _arguments.provider("tracer_provider", tracer_provider, "get_tracer")
+    _arguments.provider("meter_provider", meter_provider, "get_meter")
     settings, problems = resolve(given, os.environ)
     with _STATE.lock:
         return _configured((settings, tracer_provider, meter_provider), problems)
 
 
 _NOT_SETTINGS: Final = ("tracer_provider", "meter_provider", "unknown")
-
-
-def _check_provider(name: str, provider: Any, method: str) -> None:
-    if provider is not None and not callable(getattr(provider, method, None)):
-        raise ConfigurationError(
-            f"{name}={provider!r} has no {method}(). Write {name}= and the provider that you made, or leave it out."
-        )
 
 
 def flush(timeout_s: float = 2.0) -> bool:
@@ -276,6 +273,7 @@ def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:
         label_limit=settings.label_limit,
         error_detail=settings.error_detail,
         prices=settings.prices,
+        captures=settings.captures,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never, overload
 
 from tta_observe import _arguments, _call, _shells, _sites, _spans, semconv
 from tta_observe._block import Block, OpenBlock
+from tta_observe._content import content_watcher
 from tta_observe._values import clean_text
 from tta_observe.errors import ConfigurationError, unknown_option
 
@@ -20,14 +21,20 @@ if TYPE_CHECKING:
     from tta_observe._values import AttributeValue
 
 _BLOCK_OPTIONS = ("type", "action", "attributes")
-_OPTIONS = (*_BLOCK_OPTIONS, "name")
+_OPTIONS = (*_BLOCK_OPTIONS, "name", "capture_args", "capture_result")
 
 
 @overload
 def traced_primitive(function: F, /) -> F: ...
 @overload
 def traced_primitive(
-    *, type: str = ..., action: str = ..., name: str | None = ..., attributes: Mapping[str, Any] | None = ...
+    *,
+    type: str = ...,
+    action: str = ...,
+    name: str | None = ...,
+    attributes: Mapping[str, Any] | None = ...,
+    capture_args: bool | None = ...,
+    capture_result: bool | None = ...,
 ) -> Callable[[F], F]: ...
 def traced_primitive(
     function: Any = None,
@@ -37,6 +44,8 @@ def traced_primitive(
     action: str = "execute",
     name: str | None = None,
     attributes: Mapping[str, Any] | None = None,
+    capture_args: bool | None = None,
+    capture_result: bool | None = None,
     **unknown: Never,
 ) -> Any:
     """
@@ -51,22 +60,31 @@ def traced_primitive(
         name: what it is called in metrics and on the service map. Default: its qualified name; a partial's is that of
             its function, a callable object's that of its class. Two sites with one name are one primitive.
         attributes: set on every span of it.
+        capture_args: whether its arguments go on its spans, those named like secrets left out. Default: what
+            ``configure(capture_content=)`` says.
+        capture_result: the same for what it returns or yields.
 
     Raises:
         ConfigurationError: where it is written: *type* or *action* is no identifier (``[a-z][a-z0-9_]*``), an option is
-            unknown, what is decorated is a class, or a lambda without *name*.
+            unknown or wrong, what is decorated is a class, or a lambda without *name*.
     """
     if unknown:
         raise unknown_option("traced_primitive", unknown, _OPTIONS)
     type_, action = _arguments.identifier("type", type), _arguments.identifier("action", action)
     extra = _arguments.attributes(attributes)
     name = None if name is None else _arguments.text("name", name)
+    captured = {
+        "capture_args": _arguments.switch("capture_args", capture_args),
+        "capture_result": _arguments.switch("capture_result", capture_result),
+    }
 
     def decorate(target: F) -> F:
         _shells.refuse_class(target, "traced_primitive")
         found = {**extra, **_code_attributes(target)}
-        site = _sites.primitive_site(name or _name_of(target), type_, action, found, target)
-        again = functools.partial(traced_primitive, type=type_, action=action, name=name, attributes=extra)
+        content = content_watcher(target, type_, **captured)
+        site = _sites.primitive_site(name or _name_of(target), type_, action, found, target, content)
+        site = site.always_captured() if True in captured.values() else site
+        again = functools.partial(traced_primitive, type=type_, action=action, name=name, attributes=extra, **captured)
         return _shells.observe(target, functools.partial(_call.enter, site), functools.partial(_apply, again))
 
     return decorate if function is None else decorate(function)

@@ -34,7 +34,8 @@ How many values were cut or replaced in this process, by reason.
 No lock: an interpreter never switches threads within ``dict[key] += 1`` of a key that is there.
 """
 
-_CUT: Final = "…[cut]"
+CUT: Final = "…[cut]"
+"""Ends what was cut."""
 _INT64: Final = 2**63
 _BIG_BITS: Final = 240
 
@@ -50,7 +51,7 @@ def clean_text(text: str, limit: int = MAX_BYTES) -> str:
     if len(encoded) <= limit:
         return encoded.decode("utf-8")
     MARKED["cut"] += 1
-    return encoded[: limit - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+    return encoded[: limit - len(CUT.encode())].decode("utf-8", "ignore") + CUT
 
 
 def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
@@ -119,7 +120,7 @@ def counted(reason: str, value: object) -> str:
 
 def _big(number: int) -> str:
     beyond = max(0, number.bit_length() - _BIG_BITS)  # writing out all digits takes time without bound
-    return f"{number >> beyond:#x}" if not beyond else f"{number >> beyond:#x}{_CUT}"
+    return f"{number >> beyond:#x}" if not beyond else f"{number >> beyond:#x}{CUT}"
 
 
 def _as_text(value: Any) -> str:
@@ -147,7 +148,7 @@ def _time(value: datetime.time) -> str:
 
 
 def _decimal(value: decimal.Decimal) -> str:
-    return decimal.Decimal.__str__(value) if decimal.Decimal.__sizeof__(value) < MAX_BYTES else "Decimal" + _CUT
+    return decimal.Decimal.__str__(value) if decimal.Decimal.__sizeof__(value) < MAX_BYTES else "Decimal" + CUT
 
 
 _WRITTEN: Final[tuple[tuple[type, Callable[[Any], str]], ...]] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tta_observe import _genai, semconv
@@ -25,6 +25,13 @@ class CallSite:
     attributes: Mapping[str, AttributeValue]
     watchers: tuple[Watcher, ...] = ()
     """Who follows its calls. Nobody, as a rule: then a call costs what it costs without."""
+    content: Watcher | None = None
+    """Who follows them where the capture of content is switched on."""
+
+    def always_captured(self) -> CallSite:
+        """The same, with the content of its calls captured whatever was configured."""
+        content = (self.content,) if self.content is not None else ()
+        return replace(self, watchers=(*self.watchers, *content), content=None)
 
     @property
     def is_workflow(self) -> bool:
@@ -73,7 +80,12 @@ WATCHERS: Final[dict[str, Callable[[Any], Watcher | None]]] = {}
 
 
 def primitive_site(
-    name: str, type_: str, action: str, attributes: Mapping[str, AttributeValue], function: Any = None
+    name: str,
+    type_: str,
+    action: str,
+    attributes: Mapping[str, AttributeValue],
+    function: Any = None,
+    content: Watcher | None = None,
 ) -> CallSite:
     """The site of a primitive; all arguments are checked and clean. *function* is what was decorated, if anything."""
     own = {semconv.PRIMITIVE_ACTION: action}
@@ -81,7 +93,7 @@ def primitive_site(
     watcher = make(function) if make is not None else None
     watchers = (watcher,) if watcher is not None else ()
     found = {**attributes, **own, **_common(name, type_)}
-    return CallSite(name, type_, f"primitive.{type_}.{action}", found, watchers)
+    return CallSite(name, type_, f"primitive.{type_}.{action}", found, watchers, content)
 
 
 def workflow_site(name: str) -> CallSite:

@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tta_observe import _garbage, _guard, semconv
 from tta_observe._bounds import LabelBounds, LabelSets, LabelValues
@@ -72,6 +72,10 @@ class Recorder:
         )
 
 
+Captures: TypeAlias = Literal["all", "gen_ai"] | None
+"""Whose arguments and results go on spans: every primitive's, those of LLM calls, tools and agents, or nobody's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A tracer, the recorders of all instruments, and what recording needs to know."""
@@ -81,6 +85,7 @@ class Slot:
     bounds: LabelBounds
     error_detail: str = "message"
     prices: Mapping[str, Price] = field(default_factory=dict)
+    captures: Captures = None
     miss_costs: MissCosts = field(default_factory=MissCosts)
 
     def record(self, spec: InstrumentSpec, value: float, labels: LabelValues, context: Any = None) -> None:
@@ -108,11 +113,12 @@ def make_slot(
     label_limit: int = 200,
     error_detail: str = "message",
     prices: Mapping[str, Price] | None = None,
+    captures: Captures = None,
 ) -> Slot:
     """Build a slot whose measurements go to every one of *meters*."""
     bounds = LabelBounds(label_limit)
     recorders = {spec.name: Recorder(spec, meters, bounds) for spec in INSTRUMENTS}
-    return Slot(tracer, recorders, bounds, error_detail, prices or {})
+    return Slot(tracer, recorders, bounds, error_detail, prices or {}, captures)
 
 
 def _record_function(spec: InstrumentSpec, meter: Any) -> Any:

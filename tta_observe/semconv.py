@@ -321,6 +321,18 @@ GEN_AI_USAGE_TOTAL_TOKENS: Final = "gen_ai.usage.total_tokens"
 GEN_AI_USAGE_COST: Final = "gen_ai.usage.cost"
 """Estimated cost in USD. No convention has it; Langfuse and OpenLIT read it."""
 
+GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
+"""
+The prompt of an LLM call, where capture is switched on: JSON text of ``[{"role": …, "parts": […]}]``.
+Source: OpenTelemetry semantic conventions for generative AI, version 1.41.
+"""
+
+GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+"""The answers of an LLM call, likewise, with ``finish_reason``. Source: the same."""
+
+GEN_AI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+"""What the model is told beside the conversation, as parts of a message, likewise. Source: the same."""
+
 OPERATION_COST: Final = "operation.cost"
 """Estimated cost in USD, as Logfire reads it."""
 
@@ -329,6 +341,18 @@ LANGFUSE_COMPLETION_START_TIME: Final = "langfuse.observation.completion_start_t
 
 OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
 """What kind of step Phoenix and Opik show. Source: OpenInference semantic conventions 0.1."""
+
+INPUT_VALUE: Final = "input.value"
+"""Arguments of a call, as JSON, where capture is switched on. Source: OpenInference semantic conventions."""
+
+INPUT_MIME_TYPE: Final = "input.mime_type"
+"""What kind of text :data:`INPUT_VALUE` is. Source: OpenInference semantic conventions."""
+
+OUTPUT_VALUE: Final = "output.value"
+"""Result of a call, as text or JSON, where capture is switched on. Source: OpenInference semantic conventions."""
+
+OUTPUT_MIME_TYPE: Final = "output.mime_type"
+"""What kind of text :data:`OUTPUT_VALUE` is. Source: OpenInference semantic conventions."""
 
 # Resource. Source: OpenTelemetry semantic conventions 1.44, ``service`` and ``deployment``.
 

@@ -163,7 +163,11 @@ def _amount(point: Any) -> Any:
 
 @contextmanager
 def captured_telemetry(
-    *, prices: Mapping[str, Price] | None = None, label_limit: int = 200, error_detail: str = "message"
+    *,
+    prices: Mapping[str, Price] | None = None,
+    label_limit: int = 200,
+    error_detail: str = "message",
+    capture_content: bool = False,
 ) -> Iterator[CapturedTelemetry]:
     """
     Record into memory while the block runs, whatever was configured; yields what was recorded.
@@ -179,6 +183,7 @@ def captured_telemetry(
         label_limit=label_limit,
         error_detail=error_detail,
         prices=prices,
+        captures="all" if capture_content else None,
     )
     before = _telemetry.capture(slot)
     try:

@@ -30,6 +30,7 @@ from tta_observe.pricing import Price
 __all__ = ["SIGNALS", "ExporterName", "Keywords", "Settings", "Signal", "Target", "resolve"]
 
 ExporterName = Literal["local", "otlp", "prometheus", "console"]
+Captures = Literal["all", "gen_ai"] | None
 SIGNALS: Final[tuple[Signal, Signal]] = ("TRACES", "METRICS")
 
 
@@ -58,6 +59,8 @@ class Settings(BaseModel):
     """Where our ``/metrics`` listens; 0 is any free port."""
     store: Path | None
     label_limit: int
+    captures: Captures
+    """Whose arguments and results go on spans."""
     error_detail: str
     redact: Callable[[str, Any], Any] | None
     flush_on_sigterm: bool
@@ -90,6 +93,7 @@ def resolve(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Se
         scrape_port=_scrape_port(reader),
         store=given.store or reader.parsed("TTA_OBSERVE_STORE", path_of, "a path, e.g. telemetry.db"),
         label_limit=given.label_limit,
+        captures=_captures(given, reader),
         error_detail=given.error_detail,
         redact=given.redact,
         flush_on_sigterm=given.flush_on_sigterm,
@@ -112,6 +116,25 @@ def _metric_intervals(given: Keywords, reader: Environment) -> dict[ExporterName
 def _scrape_port(reader: Environment) -> int:
     found = reader.parsed("OTEL_EXPORTER_PROMETHEUS_PORT", port_of, "a port from 0 to 65535, e.g. 9464")
     return 9464 if found is None else found
+
+
+def _captures(given: Keywords, reader: Environment) -> Captures:
+    """
+    What the keyword says, for every primitive; else OpenTelemetry's variable, for LLM calls, tools and agents.
+
+    There are no events of ours, so that content may go on spans or nowhere.
+    """
+    if given.capture_content is not None:
+        return "all" if given.capture_content else None
+    said = reader.parsed(_CAPTURE, word(*_ON_SPANS, *_NOT_ON_SPANS), f"one of {', '.join(_ON_SPANS + _NOT_ON_SPANS)}")
+    if said == "event_only":
+        reader.problem(f"{_CAPTURE} asks for events, of which there are none here: nothing is captured. Write SPAN_ONLY.")
+    return "gen_ai" if said in _ON_SPANS else None
+
+
+_CAPTURE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_ON_SPANS: Final = ("span_only", "span_and_event", "true")
+_NOT_ON_SPANS: Final = ("no_content", "event_only", "false")
 
 
 def _named_among(attributes: Mapping[str, Any] | None) -> str | None:

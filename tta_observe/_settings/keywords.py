@@ -74,6 +74,7 @@ class Keywords(BaseModel):
     export_interval_s: PositiveFloat | None = Field(None, allow_inf_nan=False)
     store: Annotated[Path | None, BeforeValidator(_store)] = None
     label_limit: PositiveInt = 200
+    capture_content: bool | None = None
     error_detail: Literal["type", "message", "full"] = "message"
     redact: Annotated[Any, BeforeValidator(_redact)] = None
     flush_on_sigterm: bool = False
@@ -93,6 +94,7 @@ _HINTS: Final = {
     "export_interval_s": "Write a positive number of seconds, e.g. export_interval_s=15.",
     "store": "Write a path, e.g. store='telemetry.db'.",
     "label_limit": "Write a positive whole number, e.g. label_limit=200.",
+    "capture_content": "Write capture_content=True or capture_content=False.",
     "error_detail": "Write 'type', 'message' or 'full'.",
     "flush_on_sigterm": "Write flush_on_sigterm=True or flush_on_sigterm=False.",
     "prices": "Write prices={'my-model': Price(input=2.5, output=10)}.",
