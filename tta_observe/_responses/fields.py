@@ -48,12 +48,14 @@ def fields_of(value: Any) -> Fields | None:
         return None
     if issubclass(kind, dict):
         return value  # type: ignore[no-any-return]
+    own = None
     for base in _bases(kind):
         names = _namespace(base)
-        own = names.get("__dict__")
-        if own is not None:
-            return _with_extra(own.__get__(value), names, value) if type(own) is GetSetDescriptorType else None
-    return _slots(value, kind)
+        if own is None and (slot := names.get("__dict__")) is not None:
+            own = slot.__get__(value) if _built_in(type(slot)) else NOTHING
+        if "__pydantic_extra__" in names and own is not None:
+            return _with_extra(own, names, value)
+    return _slots(value, kind) if own is None else _own(own)
 
 
 def part(fields: Fields, key: str) -> Fields:
@@ -139,11 +141,22 @@ def first_count(fields: Fields, *keys: str) -> int | None:
     return None
 
 
+def _built_in(kind: type) -> bool:
+    """Whether the interpreter itself puts a *kind* of descriptor into classes; any other is code of the class."""
+    return kind is GetSetDescriptorType or kind is MemberDescriptorType
+
+
+def _own(held: Any) -> Fields | None:
+    return held if is_a(held, dict) and held is not NOTHING else None
+
+
 def _with_extra(own: Any, names: Any, value: object) -> Fields | None:
-    if not is_a(own, dict):
+    """What a pydantic model does not declare is kept apart: litellm's usage, DeepSeek's numbers in OpenAI's client."""
+    if _own(own) is None:
         return None
-    # What a pydantic model does not declare is kept apart: litellm's usage, DeepSeek's numbers in OpenAI's client.
-    extra = _member(names, "__pydantic_extra__", value)
+    extra = get(own, "__pydantic_extra__")  # Mistral's client has a field of that name
+    if extra is None:
+        extra = _member(names, "__pydantic_extra__", value)
     if type(extra) is not dict or not extra or len(extra) > _MOST_EXTRA:
         return own  # type: ignore[no-any-return]
     return dict.copy(extra) | dict.copy(own)
@@ -164,7 +177,7 @@ def _slots(value: object, kind: type) -> Fields | None:
     for base in _bases(kind):
         names = _namespace(base)
         if "__slots__" in names:
-            for key, slot in islice(names.items(), _MOST_EXTRA):
-                if type(slot) is MemberDescriptorType and (held := _member(names, key, value)) is not None:
+            for key in islice(names, _MOST_EXTRA):
+                if (held := _member(names, key, value)) is not None:
                     found.setdefault(key, held)
     return found or None

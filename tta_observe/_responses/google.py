@@ -17,8 +17,8 @@ def read_content(fields: Fields, usage: Fields, _response: object) -> Reading | 
     if not (has(fields, "candidates") or _model(fields)):
         return None
     candidates = parts(fields, "candidates")
-    reasons = (get(each, "finish_reason") or get(each, "finishReason") for each in candidates)
-    return _reading(fields, content_tokens(usage), texts(*reasons))
+    reasons = texts(*(get(each, key) for each in candidates for key in ("finish_reason", "finishReason")))
+    return _reading(fields, content_tokens(usage), reasons)
 
 
 def read_bare_content(fields: Fields, response: object) -> Reading | None:
@@ -31,8 +31,10 @@ def read_embeddings(fields: Fields, _response: object) -> Reading | None:
     counts = [
         first_count(part(each, "statistics"), "token_count", "tokenCount") for each in parts(fields, "embeddings")
     ]
-    whole = first_count(_usage(fields), "prompt_token_count", "promptTokenCount")
-    found = whole if whole is not None else plus(*counts)
+    whole = first_count(part(fields, "usage_metadata"), "prompt_token_count")
+    if whole is None:
+        whole = first_count(part(fields, "usageMetadata"), "promptTokenCount")
+    found = plus(*counts) if whole is None else whole
     return None if found is None else _reading(fields, Tokens(prompt=found), ())
 
 
@@ -78,7 +80,3 @@ def _reading(fields: Fields, tokens: Tokens, reasons: tuple[str, ...]) -> Readin
 
 def _model(fields: Fields) -> str | None:
     return name(fields, "model_version") or name(fields, "modelVersion")
-
-
-def _usage(fields: Fields) -> Fields:
-    return part(fields, "usage_metadata") or part(fields, "usageMetadata")

@@ -67,7 +67,7 @@ def ollama_chunk(fields: Fields) -> Reading:
 
 def ollama_output(fields: Fields) -> bool:
     """Whether a chunk has text, thoughts or calls."""
-    message = part(fields, "message") or fields
+    message = part(fields, "message") if has(fields, "message") else fields
     return any(filled(get(message, key)) for key in ("content", "response", "thinking", "tool_calls"))
 
 
@@ -81,7 +81,7 @@ def read_langchain(fields: Fields, usage: Fields, _response: object) -> Reading 
 def read_langchain_bare(fields: Fields, _response: object) -> Reading | None:
     """A message of LangChain that has only what the provider said."""
     metadata = part(fields, "response_metadata")
-    usage = part(metadata, "token_usage") or part(metadata, "usage")
+    usage = part(metadata, "token_usage" if has(metadata, "token_usage") else "usage")
     if has(usage, "prompt_tokens"):
         return _langchain(fields, openai.chat_tokens(usage))
     return _langchain(fields, anthropic.tokens(anthropic.counted(usage)))
