@@ -225,6 +225,8 @@ class Live:
             found.update(_genai.context_attributes(found))
         if self._site.is_llm:
             found.update(_genai.request_attributes(found))
+        elif self.watches:  # its content is captured: with a model's name beside it, Langfuse would count and bill it
+            found.pop(semconv.LLM_MODEL_NAME, None)
         return found
 
     def _known(self) -> Mapping[str, AttributeValue]:

@@ -76,6 +76,7 @@ def outer():
 @traced_primitive(type="llm", action="generate")
 def inner():
     record_llm_usage(model="unheard-of", prompt_tokens=11, completion_tokens=3)
+    return "an answer"
 
 
 @traced_primitive(type="agent", action="run", name="closer")

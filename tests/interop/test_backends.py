@@ -9,7 +9,6 @@ from tta_observe import semconv
 from tta_observe.testing import captured_telemetry
 
 LLM_SPANS = {"answer", "embed", "inner", "outer", semconv.LLM_USAGE_SPAN}
-CONTENT = {"input.value": "What is it?", "output.value": "It is."}
 
 
 @pytest.fixture(name="run", scope="module")
@@ -176,8 +175,15 @@ def test_one_key_for_one_number(spans):
     assert not [key for attributes in spans.values() for key in attributes if key.startswith("llm.token_count")]
 
 
-def test_captured_content_of_a_model_call_is_not_paid_for_again(spans):
+def test_captured_content_is_not_paid_for(spans):
     """
-    Langfuse counts and prices the content of a span that has a model's name and no usage.
+    Langfuse counts and prices the content of a span, whatever its kind, that has a model's name and no usage.
     """
-    assert not langfuse.read({**spans["outer"], **CONTENT}).is_billed
+    with captured_telemetry(prices=PRICES, capture_content=True) as captured:
+        answer_a_question()
+        found = {span.shown: span.attributes for span in captured.spans}
+    content = {name for name, told in found.items() if any(key in told for key in langfuse.CONTENT)}
+    billed = {name for name, told in found.items() if langfuse.read(told).is_billed}
+
+    assert {"route", "search", "calculator", "outer"} <= content
+    assert billed == {name for name, told in spans.items() if langfuse.read(told).is_billed}
