@@ -25,8 +25,13 @@ _VERSION: Final = re.compile(
 )
 """What may follow a name without changing its price: versions and dates, not ``-mini``, ``-tts``, ``:7b``."""
 
-_VENDOR: Final = re.compile(r"(?:[a-z0-9_-]+[./]){0,2}")
-"""What may stand before a name: region, vendor."""
+_VENDOR: Final = re.compile(
+    r"(?:(?:us|global)\.)?(?:(?!(?:eu|apac|jp|au|ca|in)\.)[a-z0-9]+\.)?|(?:[a-z]+\.)?anthropic\.|anthropic/"
+)
+"""
+What may stand before a name: vendor and region. Bedrock bills some regions more, and only for Anthropic's models are
+they listed.
+"""
 
 _FINE_TUNE: Final = re.compile(r"[\d-]*(?::.*)?")
 
@@ -81,13 +86,16 @@ class Book:
             return
         others = (self._providers.get(other) for other in provider.fallback_model_providers or ())
         models = [model for place in (provider, *others) if place is not None for model in place.models]
+        if provider_id == "mistral" and name.endswith("-latest"):  # moves on to models with a price of their own
+            models = [model for model in models if model.id == name]
         for spelled in dict.fromkeys((name, names.dashed(name))):
             yield from (model for model in models if _is_called(model, spelled))
 
 
 def _is_called(model: types.ModelInfo, name: str) -> bool:
-    is_same_kind = model.id.startswith("ft:") or not name.startswith("ft:")  # a fine-tune has a price of its own
-    return is_same_kind and _means(model.match, name)
+    if name.startswith("ft:") and not model.id.startswith("ft:"):  # a fine-tune has a price of its own
+        return False
+    return _means(model.match, name)
 
 
 def _means(clause: Any, name: str) -> bool:

@@ -60,7 +60,8 @@ _BEDROCK: Final = re.compile(
 )
 _ARN: Final = re.compile(r"arn:aws[\w-]*:bedrock:[^/]*:(foundation-model|inference-profile)/(.+)")
 _PATH: Final = re.compile(r"(?:projects/.*/|locations/.*/)?publishers/([\w-]+)/models/(.+)")
-_ROUTE: Final = re.compile(r"(?:(?:converse|converse_like|invoke|[a-z]{2}(?:-gov)?-[a-z]+-\d)/)+")
+_ROUTE: Final = re.compile(r"(?:(?:converse|converse_like|invoke|us-east-[12]|us-west-2)/)+")
+"""LiteLLM's routes to Bedrock, where the region does not change the price."""
 
 _DATED: Final = re.compile(
     r"(.+?)(?:-v\d+(?::\d+)?|:\d+|[-@](?:20\d{6}|20\d\d-\d\d-\d\d|\d{4}|latest|default)|:latest)"
