@@ -21,6 +21,7 @@ from receiver import receiving
 
 import tta_observe
 from tta_observe import configure, semconv
+from tta_observe._pipeline.intake import Onlooker
 from tta_observe.instruments import EXECUTIONS
 
 TAKES_READERS = hasattr(MeterProvider, "add_metric_reader")
@@ -225,6 +226,37 @@ def test_auto_adds_nothing_beside_an_application_that_exports_already(receiver, 
     assert [] == workers()
     assert [] == receiver.requests
     assert ["primitive.function.execute", "their span"] == application.span_names()
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9"], ids=["beside our store", "beside their exporter"])
+def test_what_the_application_s_own_instrumentation_says_of_a_call_is_not_billed_twice(monkeypatch, endpoint):
+    """
+    One call, two spans: whoever gets both, by our pipeline or by theirs, adds up what the client's span says.
+    """
+    if endpoint is not None:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    application = Application()
+    configure(tracer_provider=application.tracers, meter_provider=application.meters)
+    with tta_observe.primitive("ask", type="llm"):
+        tta_observe.record_llm_usage(model="m", prompt_tokens=7)
+        with application.tracers.get_tracer("theirs").start_as_current_span("chat") as theirs:
+            theirs.set_attribute("gen_ai.usage.input_tokens", 7)
+
+    spans = application.exporter.get_finished_spans()
+    assert [7, 0] == [span.attributes["gen_ai.usage.input_tokens"] for span in spans]
+
+
+def test_the_application_is_looked_on_once_however_often_we_are_configured():
+    """
+    A provider has no way to take a processor off again: a server that reloads would carry a longer list each time.
+    """
+    application = Application()
+    for _ in range(3):
+        configure(exporter="console", tracer_provider=application.tracers)
+        tta_observe.shutdown(0.5)
+    processors = application.tracers._active_span_processor._span_processors
+
+    assert 1 == sum(isinstance(processor, Onlooker) for processor in processors)
 
 
 @pytest.mark.parametrize("signal", ["TRACES", "METRICS"])

@@ -1,11 +1,13 @@
 """One run with a span of every kind, as four backends show it by their own published rules."""
 
+from datetime import datetime
+
 import pytest
 from interop import langfuse, logfire, openlit, phoenix
 from interop.program import COST_USD, PRICES, SESSION, answer_a_question
 from opentelemetry.trace import SpanKind
 
-from tta_observe import semconv
+from tta_observe import semconv, traced_primitive
 from tta_observe.testing import captured_telemetry
 
 LLM_SPANS = {"answer", "embed", "inner", "outer", semconv.LLM_USAGE_SPAN}
@@ -187,3 +189,23 @@ def test_captured_content_is_not_paid_for(spans):
 
     assert {"route", "search", "calculator", "outer"} <= content
     assert billed == {name for name, told in spans.items() if langfuse.read(told).is_billed}
+
+
+def test_streams_say_when_the_answer_began():
+    """
+    The wait for the first word is what a person feels.
+    """
+
+    @traced_primitive(type="llm", name="speak")
+    def speak():
+        yield "One"
+        yield " word."
+
+    with captured_telemetry() as captured:
+        list(speak())
+        span = captured.span("speak")
+    began = datetime.fromisoformat(langfuse.completion_started(span.attributes)).timestamp()
+
+    assert span.span.start_time / 1e9 - 0.001 <= began <= span.span.end_time / 1e9
+    assert 0 <= span.attributes["gen_ai.response.time_to_first_chunk"] < 60
+    assert {"stream": True} == langfuse.model_parameters(span.attributes)
