@@ -58,11 +58,10 @@ class ContextTooLongError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The review of one text, what it cost (None when the model has no price), and whether it came from the cache."""
+    """The review of one text, and whether it came from the cache."""
 
     text: str
     findings: int
-    cost_usd: float | None
     cached: bool = False
 
 
@@ -77,7 +76,11 @@ class Reviewer:
         """Review one file: one run of the workflow ``review-file``."""
         with workflow("review-file", attributes={"review.file": path.name}), self._tally.run("review-file"):
             text = await self.load_file(path)
-            with agent("code-reviewer"), self._tally.execution("code-reviewer", "agent", "load_file"):
+            with (
+                agent("code-reviewer"),
+                self._tally.owner_of_misses(),
+                self._tally.execution("code-reviewer", "agent", "load_file"),
+            ):
                 verdict = await self.look_up(text)
                 if verdict is None:
                     with step("check"):
@@ -104,9 +107,8 @@ class Reviewer:
         with self._tally.execution("look_up", "cache", "code-reviewer", how="nested"):
             digest = _digest(text)
             found = self._seen.get(digest)
-            saved_usd = found.cost_usd if found else None
-            record_cache_operation(hit=found is not None, key=digest, saved_usd=saved_usd)
-            self._tally.lookup("look_up", hit=found is not None, saved_usd=saved_usd or 0.0)
+            record_cache_operation(hit=found is not None, key=digest)
+            self._tally.lookup("look_up", hit=found is not None)
             return found and replace(found, cached=True)
 
     @traced_primitive(type="validator", action="check", name="check_security")
@@ -132,8 +134,8 @@ class Reviewer:
         """Have a text reviewed."""
         with self._tally.execution("ask_model", "llm", "pick_model"):
             answer = f"{len(text.splitlines())} lines. " + ("; ".join(findings) or "Nothing to say.")
-            cost_usd = await self._simulate(model, f"{_INSTRUCTION}\n{text}", answer)
-            return Verdict(answer, len(findings), cost_usd)
+            await self._simulate(model, f"{_INSTRUCTION}\n{text}", answer)
+            return Verdict(answer, len(findings))
 
     @traced_primitive(type="processor", action="summarize", name="file_summary")
     async def file_summary(self, path: Path, verdict: Verdict) -> Verdict:
@@ -168,8 +170,8 @@ class Reviewer:
         self._seen[_digest(text)] = verdict
         return verdict
 
-    async def _simulate(self, model: str, prompt: str, answer: str) -> float | None:
-        """Be a model: real tokens, a short wait. Returns the cost, or None when *model* has no price."""
+    async def _simulate(self, model: str, prompt: str, answer: str) -> None:
+        """Be a model: real tokens, a short wait."""
         prompt_tokens, completion_tokens = count_tokens(prompt), count_tokens(answer)
         if prompt_tokens > CONTEXT_TOKENS:
             raise ContextTooLongError(f"{prompt_tokens} tokens, but {model} reads {CONTEXT_TOKENS}")
@@ -181,7 +183,6 @@ class Reviewer:
         if model in PRICES:
             cost_usd = (prompt_tokens * PRICES[model].input + completion_tokens * PRICES[model].output) / 1e6
         self._tally.llm_call(model, prompt_tokens, completion_tokens, cost_usd)
-        return cost_usd
 
 
 def count_tokens(text: str) -> int:

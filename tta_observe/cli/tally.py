@@ -33,6 +33,50 @@ class RunCount(NamedTuple):
 
 
 @dataclass
+class Misses:
+    """
+    What misses of one cache cost, one after the other, and so what a hit saves: their mean.
+
+    A miss whose cost is not known is left out; one without any call did cost nothing. Hits before anything is known
+    wait until it is.
+    """
+
+    costs_usd: list[float] = field(default_factory=list)
+    calls: int = 0
+    waiting: int = 0
+    spent: list[float | None] | None = None
+    """By the miss that is open; None when none is."""
+
+    def begin(self) -> None:
+        """Open a miss."""
+        self.spent = []
+
+    def spend(self, cost_usd: float | None) -> None:
+        """Have the open miss, if any, pay for an LLM call; None when nobody knows what it cost."""
+        if self.spent is not None:
+            self.spent.append(cost_usd)
+
+    def end(self) -> float:
+        """Close the open miss, if any; returns what hits saved that waited for it, in USD."""
+        spent, self.spent = self.spent, None
+        known = [cost_usd for cost_usd in spent or () if cost_usd is not None]
+        if spent is None or len(known) < len(spent):
+            return 0.0
+        self.costs_usd.append(sum(known))
+        self.calls += len(known)
+        waited, self.waiting = (self.waiting, 0) if self.calls else (0, self.waiting)
+        return waited * self._mean_usd()
+
+    def saved(self) -> float:
+        """What a hit saves, in USD; 0 while it waits."""
+        self.waiting += not self.calls
+        return self._mean_usd()
+
+    def _mean_usd(self) -> float:
+        return sum(self.costs_usd) / len(self.costs_usd) if self.calls else 0.0
+
+
+@dataclass
 class Tally:
     """Plain counters; keys are tuples of the names that the report uses."""
 
@@ -42,6 +86,7 @@ class Tally:
     lookups: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     saved_usd: float = 0.0
+    misses: Misses = field(default_factory=Misses)
     tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
     llm_calls: int = 0
     cost_usd: dict[str, float] = field(default_factory=dict)
@@ -89,16 +134,28 @@ class Tally:
         self.llm_calls += 1
         self.tokens[model, "prompt"] += prompt
         self.tokens[model, "completion"] += completion
+        self.misses.spend(cost_usd)
         if cost_usd is None:
             self.unpriced[model] += 1
         else:
             self.cost_usd[model] = self.cost_usd.get(model, 0.0) + cost_usd
 
-    def lookup(self, name: str, *, hit: bool, saved_usd: float) -> None:
+    @contextmanager
+    def owner_of_misses(self) -> Iterator[None]:
+        """Around the block that pays for a miss of the cache that is looked up in it."""
+        try:
+            yield
+        finally:
+            self.saved_usd += self.misses.end()
+
+    def lookup(self, name: str, *, hit: bool) -> None:
         """Count one cache lookup."""
         self.lookups[name] += 1
         self.hits[name] += hit
-        self.saved_usd += saved_usd
+        if hit:
+            self.saved_usd += self.misses.saved()
+        else:
+            self.misses.begin()
 
     def figures(self) -> Figures:
         """Every figure that a report on the same work has to show."""
