@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 
 import pydantic
 import pytest
+from genai_prices import extract_usage
 from hostile import KINDS, RAN
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +46,42 @@ def as_object(value):
 def test_an_object_says_the_same_as_the_dict(document):
     """Whether a program keeps the client's object or its JSON decides nothing about its bill."""
     assert document.expected == read(as_object(document.body))
+
+
+_EXTRACTORS = {
+    "anthropic": {"messages": ("anthropic", "default")},
+    "bedrock": {"converse": ("aws", "default"), "invoke": ("aws", "anthropic")},
+    "cohere": {"chat": ("cohere", "default"), "embedding": ("cohere", "embeddings")},
+    "google": {"generate": ("google", "default")},
+    "groq": {"chat": ("groq", "default")},
+    "mistral": {"chat": ("mistral", "default"), "embedding": ("mistral", "default")},
+    "openai": {
+        "chat": ("openai", "chat"),
+        "completion": ("openai", "chat"),
+        "embedding": ("openai", "embeddings"),
+        "responses": ("openai", "responses"),
+    },
+}
+"""What genai-prices has to be told beforehand: whose answer it is, and of which interface."""
+
+_MORE_THAN_EXTRACTED = {"cohere/chat_cached"}
+"""It knows no cached tokens among those that Cohere bills."""
+
+
+def _extracted():
+    for document in documents(streamed=False):
+        how = _EXTRACTORS.get(document.provider, {}).get(document.endpoint)
+        if how and document.expected and document.expected.counted and str(document) not in _MORE_THAN_EXTRACTED:
+            yield pytest.param(document, *how, id=str(document))
+
+
+@pytest.mark.parametrize(("document", "provider", "interface"), list(_extracted()))
+def test_an_independent_reader_finds_the_same_numbers(document, provider, interface):
+    """Prices come from genai-prices: what it calls input and output is what we have to give it."""
+    usage = extract_usage(document.body, provider_id=provider, api_flavor=interface).usage
+    theirs = usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+
+    assert [number or 0 for number in theirs] == [number or 0 for number in numbers(read(document.body))[:4]]
 
 
 @pytest.mark.parametrize("details", ["completion_tokens_details", None])
