@@ -145,11 +145,11 @@ def _source(page: dict) -> str:
 
 _TEXT = """# What a call costs, by three sources
 
-Written by `python tests/prices`; the prices were typed from the pages, read on 2026-11-22, into `published.toml`. Where a provider's own
-page could not be read, the page that quotes it is named. One call of each model: 8,000 output tokens, 3,000 of them
-reasoning, and input tokens as in the table, of which 40,000 were read from the cache and 20,000 written to it where the
-page has a price for that. In USD, as of the time when the page said so; LiteLLM's map has no history and is that of
-its release.
+Written by `python tests/prices`. The prices in `published.toml` were typed from the pages, read on 2026-11-22; where a
+provider's own page could not be read, the page that quotes it is named. One call of each model: 8,000 output tokens,
+3,000 of them reasoning, and input tokens as in the table, of which 40,000 were read from the cache and 20,000 written
+to it where the page has a price for that. In USD, as of the time when the page said so; LiteLLM's map has no history
+and is that of its release.
 
 Published against {genai} and LiteLLM {litellm}:
 
