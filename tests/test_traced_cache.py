@@ -28,6 +28,10 @@ from tta_observe.instruments import CACHE_HITS, CACHE_LOOKUPS, CACHE_SAVINGS, EX
 from tta_observe.testing import captured_telemetry
 
 
+# diskcache leaves the connections of threads that have ended to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")
+
+
 def library(name):
     """
     One of the libraries that caches are made with.

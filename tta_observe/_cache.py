@@ -174,14 +174,19 @@ def _inside_ended(slot: Slot, inside: Spent) -> None:
 
 def _own_rest(slot: Slot, frame: Frame, cache: Cache, times: int = 1) -> None:
     """Have *times* misses of *cache* own what this task or thread spends in the rest of the block of *frame*."""
-    rest = Spent(current_owner())
-    rest.count_miss(cache, times)
-    if len(frame.misses) >= _MOST_MISSES:
-        oldest = next(iter(frame.misses))
-        frame.misses[oldest](oldest)
-    frame.misses[rest] = partial(_rest_ended, slot, frame.misses)
+    rest = _open_rest(slot, frame.misses, cache, times)
     here = FRAME.get() or frame
     spend_in(spent_inside(here.spent, rest))
+
+
+def _open_rest(slot: Slot, misses: Misses, cache: Cache, times: int) -> Spent:
+    rest = Spent(current_owner())
+    rest.count_miss(cache, times)
+    if len(misses) >= _MOST_MISSES:
+        oldest = next(iter(misses))
+        misses[oldest](oldest)
+    misses[rest] = partial(_rest_ended, slot, misses)
+    return rest
 
 
 def _end_rest(slot: Slot, frame: Frame, cache: Cache) -> None:
@@ -195,16 +200,17 @@ def _end_rest(slot: Slot, frame: Frame, cache: Cache) -> None:
         if rest.owner is None or cache not in rest.misses:
             continue
         if rest in frame.misses:
-            _end_or_leave(slot, frame.misses, rest)
-        elif outside is not None and rest in outside and not _end_or_leave(slot, outside, rest):
+            _end_or_leave(slot, frame.misses, rest, cache)
+        elif outside is not None and rest in outside and not _end_or_leave(slot, outside, rest, cache):
             frame.misses[Spent()] = partial(_leave, rest)  # there, too, as soon as we are back
 
 
-def _end_or_leave(slot: Slot, misses: Misses, rest: Spent) -> bool:
+def _end_or_leave(slot: Slot, misses: Misses, rest: Spent, cache: Cache) -> bool:
     if rest.owner is current_owner():
         _rest_ended(slot, misses, rest)
         return True
     _leave(rest)
+    _open_rest(slot, misses, cache, 0)  # if ours was started for this lookup alone, it ends when the other goes on
     return False
 
 

@@ -17,7 +17,7 @@ from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
 from tta_observe._savings import Spent, spent_inside
-from tta_observe._spans import Current, Step, tell_failure
+from tta_observe._spans import Current, Step, take_over, tell_failure
 from tta_observe.context import FRAME, POSITION, WORKFLOW, Frame, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
@@ -213,6 +213,7 @@ class Live:
         around = outer.around if outer is not None else None
         if site.is_llm:
             around = self.usage = UsageSum(around, asked)
+        outer = take_over(outer, position)
         misses, spent = (outer.misses, outer.spent) if outer is not None else (None, ())
         lookup = Spent(outside=misses) if site.type == semconv.CACHE else None
         spent = spent_inside(spent, lookup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tta_observe._guard import SharedLock
@@ -44,6 +45,13 @@ class Spent:
         self.cost_usd = 0.0
         self.unknown = 0
         """Calls whose cost is not known."""
+
+    def is_left_to(self, owner: object) -> bool:
+        """Whether a task that is done, or another thread, opened it and spent nothing: *owner* went on instead."""
+        if self.owner is None or self.owner is owner or self.calls or not self.open:
+            return False
+        task = self.owner() if isinstance(self.owner, weakref.ref) else None
+        return task is None or task.done()
 
     def close(self) -> bool:
         """End it; False when it has ended before."""
@@ -125,10 +133,11 @@ class MissCosts:
     def miss(self, cache: Cache, spent: Spent) -> float | None:
         """Take in the misses of *cache* that own *spent*; returns what hits that have waited saved, in USD."""
         with _SUMS.lock:
-            if spent.unknown > 0:
+            times = spent.misses.get(cache, 0)
+            if spent.unknown > 0 or not times:
                 return None
             known = self._of(cache)
-            known.misses += spent.misses.get(cache, 0)
+            known.misses += times
             known.cost_usd += spent.cost_usd
             known.paid = known.paid or spent.calls > 0
             return self._waited(known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _telemetry, semconv
+from tta_observe import _connections, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
 from tta_observe._values import clean, clean_attributes, clean_pairs
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _MOST_STEPS: Final = 99
 """Above it the span is called ``step_n``, so that the number of span names stays small."""
+
+
+_MOST_LEFT: Final = 8
+"""Of the latest misses so many are asked: levels of caches, one behind the other."""
 
 
 class Current(Bound):
@@ -101,6 +105,30 @@ class Step:
             tell_failure(self.span, error, classify(error), self._detail)
         finally:
             self.span.end()
+
+
+def take_over(frame: Frame | None, position: Position | None) -> Frame | None:
+    """
+    *frame*, with the misses whose lookups were made for it in tasks or threads of their own.
+
+    ``asyncio.wait_for`` starts a task for each on Python 3.11, and ``to_thread`` says what it does. They are done, have
+    spent nothing, and what misses own is being spent by whoever opened the block.
+    """
+    if frame is None or not frame.misses or position is None:
+        return frame
+    owner = _connections.current_owner()
+    left = [rest for rest in list(frame.misses)[-_MOST_LEFT:] if rest.is_left_to(owner)]
+    if not left or position.strand.owner is not owner:
+        return frame
+    latest = {tuple(rest.misses): rest for rest in left}
+    for ended in [rest for rest in frame.spent if rest.owner is owner and tuple(rest.misses) in latest]:
+        if (settle := frame.misses.get(ended)) is not None:
+            settle(ended)
+    for rest in latest.values():
+        rest.owner = owner
+    spend_in((*[spent for spent in frame.spent if spent.open], *latest.values()))
+    here: Frame | None = FRAME.get()
+    return here
 
 
 @guarded
