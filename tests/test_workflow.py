@@ -19,6 +19,7 @@ from tta_observe import (
     traced_primitive,
     workflow,
 )
+from tta_observe._prices import line
 from tta_observe.instruments import ACTIVE_WORKFLOWS, EXECUTIONS
 
 
@@ -270,6 +271,29 @@ def test_a_budget_is_passed_once_whoever_spends(telemetry, caplog):
     assert [{"workflow.budget_usd": 3.0, "workflow.cost_usd": 3.5}] == passed(span)
     assert 0.5 * (200 * 10 + threads * 100) == span.attributes["workflow.cost_usd"]
     assert 1 == len(caplog.messages)
+
+
+def test_costs_that_are_known_late_pass_a_budget_as_well(telemetry, caplog, monkeypatch):
+    """
+    The first calls of a program wait for the prices to be read: its first run is as dear as any other.
+    """
+    known = threading.Event()
+    made = line._Line()
+    made.exit_hook = True
+    monkeypatch.setattr(line, "_LINE", made)
+    monkeypatch.setattr(line, "_read_book", lambda: known.wait(30) and None)
+    with workflow("chat", budget_usd=0.1):
+        record_llm_usage(model="unknown", prompt_tokens=1)
+        record_llm_usage(model="m", prompt_tokens=1, cost_usd=0.25)
+        record_llm_usage(model="m", prompt_tokens=1, cost_usd=0.25)
+    before = len(telemetry._exporter.get_finished_spans())
+    known.set()
+    span = telemetry.span("chat")
+
+    assert 0 == before
+    assert [0.25] == [event["workflow.cost_usd"] for event in passed(span)]
+    assert (0.5, 1) == tuple(span.attributes[name] for name in ("workflow.cost_usd", "workflow.unpriced_calls"))
+    assert 1 == sum("budget_usd=0.1" in message for message in caplog.messages)
 
 
 @pytest.mark.parametrize("budget", [True, -1, float("nan"), float("inf"), "1", [], 10**30])
