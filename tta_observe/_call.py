@@ -16,9 +16,8 @@ from tta_observe import _connections, _genai, _prices, _telemetry, semconv
 from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
-from tta_observe._savings import Spent, spent_inside
-from tta_observe._spans import Current, Step, take_over, tell_failure
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Frame, drop_ended
+from tta_observe._spans import Current, Step, frame_inside, take_over, tell_failure
+from tta_observe.context import FRAME, POSITION, WORKFLOW, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from tta_observe._telemetry import Slot
     from tta_observe._totals import Totals
     from tta_observe._values import AttributeValue
-    from tta_observe.context import Bound
+    from tta_observe.context import Bound, Frame
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -214,10 +213,7 @@ class Live:
         if site.is_llm:
             around = self.usage = UsageSum(around, asked)
         outer = take_over(outer, position)
-        misses, spent = (outer.misses, outer.spent) if outer is not None else (None, ())
-        lookup = Spent(outside=misses) if site.type == semconv.CACHE else None
-        spent = spent_inside(spent, lookup)
-        frame = Frame(site.name, site.type, usage=self.usage, around=around, lookup=lookup, spent=spent)
+        frame = frame_inside(outer, site.name, site.type, self.usage, around)
         return Current(span, frame, outer, (self._visit, position))
 
     def _attributes(self, asked: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tta_observe import _connections, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
+from tta_observe._savings import Spent, spent_inside
 from tta_observe._values import clean, clean_attributes, clean_pairs
 from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore, spend_in
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
     from tta_observe.context import WorkflowContext
+    from tta_observe.usage import UsageSum
 
 _MOST_STEPS: Final = 99
 """Above it the span is called ``step_n``, so that the number of span names stays small."""
@@ -105,6 +107,13 @@ class Step:
             tell_failure(self.span, error, classify(error), self._detail)
         finally:
             self.span.end()
+
+
+def frame_inside(outer: Frame | None, name: str, type_: str, usage: UsageSum | None, around: UsageSum | None) -> Frame:
+    """The frame of a primitive or workflow inside *outer*; a cache primitive counts what is spent in it."""
+    misses, spent = (outer.misses, outer.spent) if outer is not None else (None, ())
+    lookup = Spent(outside=misses) if type_ == semconv.CACHE else None
+    return Frame(name, type_, usage=usage, around=around, lookup=lookup, spent=spent_inside(spent, lookup))
 
 
 def take_over(frame: Frame | None, position: Position | None) -> Frame | None:
