@@ -128,7 +128,7 @@ def _captures(given: Keywords, reader: Environment) -> Captures:
         return "all" if given.capture_content else None
     said = reader.parsed(_CAPTURE, word(*_ON_SPANS, *_NOT_ON_SPANS), f"one of {', '.join(_ON_SPANS + _NOT_ON_SPANS)}")
     if said == "event_only":
-        reader.problem(f"{_CAPTURE} asks for events, of which there are none here: nothing is captured. Write SPAN_ONLY.")
+        reader.problem(f"{_CAPTURE} asks for events, which are not sent: nothing is captured. Write SPAN_ONLY.")
     return "gen_ai" if said in _ON_SPANS else None
 
 
