@@ -363,6 +363,21 @@ print("genai_prices" in sys.modules, time.perf_counter() - started < 1)
     assert "False True\n" == ended.out, ended.err
 
 
+def test_a_program_that_ends_without_a_price_reads_none(tmp_path):
+    """
+    Its last second belongs to the delivery of its telemetry.
+    """
+    program = """
+import atexit
+line._IDLE_S = 0.2
+atexit.register(lambda: print(time.sleep(0.8), "genai_prices" in sys.modules))
+configure(exporter="none")
+"""
+    ended = run(PRELUDE + program, tmp_path)
+
+    assert "None False\n" == ended.out, ended.err
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_forked_child_does_its_own_work_and_not_the_parents(tmp_path):
     """

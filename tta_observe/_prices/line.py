@@ -89,8 +89,9 @@ class _Line:
         """Read the prices and do what waits; to be called with the turn, which is given back."""
         failed: list[Exception] = []
         while True:
-            self._read()
-            while self.waiting:
+            if not self.is_read and self._is_needed():
+                self._read()
+            while self.is_read and self.waiting:
                 _do(self.waiting[0], failed)
                 self.waiting.popleft()  # only now: until it is done, nothing may overtake it
             self.worker = None
@@ -100,10 +101,11 @@ class _Line:
         for error in failed:
             _guard.swallow("in_order", error)
 
+    def _is_needed(self) -> bool:
+        """Whether to read now: somebody waits, or will; a program that is ending and has not asked will not."""
+        return self.wanted.wait(_IDLE_S) or threading.main_thread().is_alive()
+
     def _read(self) -> None:
-        if self.is_read:
-            return
-        self.wanted.wait(_IDLE_S)
         done = self.reading = threading.Event()
         while self.forks:
             self.reading = None
