@@ -4,6 +4,8 @@ import asyncio
 import contextvars
 import gc
 import threading
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tta_observe import Price, agent, primitive, record_llm_usage, step, traced_primitive, workflow
+from tta_observe import Price, agent, primitive, record_llm_usage, stats, step, traced_primitive, workflow
+from tta_observe._prices import line
 from tta_observe.context import FRAME
 from tta_observe.instruments import EXECUTIONS, LLM_COST, LLM_TOKENS, LLM_UNPRICED
 from tta_observe.testing import captured_telemetry
@@ -180,6 +183,19 @@ def test_calls_in_tasks_and_threads_of_the_outer_one_are_inside_it(telemetry):
 
     assert 15 == telemetry.total(LLM_TOKENS)
     assert (4, 0) == calls(telemetry)
+
+
+def test_the_process_knows_what_its_calls_cost_and_what_it_does_not(telemetry):
+    """
+    ``stats()`` says it where nothing is exported.
+    """
+    before = Counter(stats().llm_calls)
+    ask()
+    ask_for_text()
+    traced_primitive(type="llm", name="outer")(lambda: ask_for_text() and answer(10))()
+    record_llm_usage(model="new", prompt_tokens=5)
+
+    assert {"priced": 2, "no_usage": 1, "unpriced": 1} == Counter(stats().llm_calls) - before
 
 
 def test_a_mere_text_has_no_usage_and_says_so(telemetry):
@@ -377,6 +393,72 @@ def test_a_usage_recorded_by_hand_is_of_the_model_that_was_asked(telemetry):
     call(MODEL)
 
     assert {MODEL: 10} == telemetry.counts(LLM_TOKENS, by="llm.model_name")
+
+
+# While the prices are being read.
+
+
+@pytest.fixture(name="prices")
+def _prices_that_take_their_time(monkeypatch):
+    """A line of this test alone, whose prices are read when it says so; nobody knows any."""
+    may_end = threading.Event()
+    made = line._Line()
+    made.exit_hook = True
+    monkeypatch.setattr(line, "_LINE", made)
+    monkeypatch.setattr(line, "_read_book", lambda: may_end.wait(30) and None)
+    yield may_end
+    may_end.set()
+    line.drain(10)
+
+
+def exported(telemetry):
+    """What has reached the metrics by now: what reads them elsewhere waits for the prices."""
+    found = telemetry._reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+    return {
+        m.name: sum(point.count if hasattr(point, "count") else point.value for point in m.data.data_points)
+        for m in found
+    }
+
+
+def test_nothing_waits_for_the_prices_but_what_needs_them(telemetry, prices):
+    """
+    A program of 50 ms has its whole bill, and its calls are counted at once.
+    """
+    with workflow("w"):
+        traced_primitive(type="llm", name="new")(lambda: {**answer(10), "model": "new"})()
+        first = record_llm_usage(model="new", prompt_tokens=5)
+        ask(1000)
+    now = first.cost_status, exported(telemetry)
+    prices.set()
+    found = telemetry.span("w").attributes
+
+    counted = {"primitive.execution.count": 3, "primitive.execution.duration": 3, "primitive.connection.count": 2}
+    assert ("unpriced", {**counted, "agent.workflows.active": 0}) == now
+    assert (3, 1015, 2, 0.001) == tuple(
+        found[f"workflow.{name}"] for name in ("llm_calls", "total_tokens", "unpriced_calls", "cost_usd")
+    )
+    assert ((10, "unpriced"), (1000, "priced")) == (usage_of(telemetry, "new"), usage_of(telemetry, "ask"))
+    assert (1015, 2) == (telemetry.total(LLM_TOKENS), telemetry.total(LLM_UNPRICED))
+
+
+def test_what_waits_ends_when_it_ended(telemetry, prices):
+    """
+    A span that is exported late is no longer than its call.
+    """
+    with workflow("w"):
+        traced_primitive(type="llm", name="new")(lambda: {**answer(10), "model": "new"})()
+    time.sleep(0.2)
+    prices.set()
+
+    assert all(span.span.end_time - span.span.start_time < 150_000_000 for span in telemetry.spans)
+
+
+def test_a_price_that_the_user_gave_is_known_at_once(telemetry, prices):
+    """
+    Nobody else is asked for it.
+    """
+    assert "priced" == record_llm_usage(model=MODEL, prompt_tokens=10).cost_status
+    assert 1e-5 == telemetry.total(LLM_COST)
 
 
 # Responses by hand.

@@ -87,6 +87,7 @@ EXPECTED = [
     ("llm", "ask", "llm.cached_tokens", int, 20),
     ("llm", "ask", "llm.cost_usd", float, 0.00012),
     ("llm", "ask", "llm.cost_status", str, "priced"),
+    ("llm", "ask", "llm.price_source", str, "user"),
     ("cache", "look_up", "cache.hit", bool, True),
     ("cache", "look_up", "cache.key", str, None),
     ("cache", "look_up", "cache.type", str, "memory"),

@@ -94,6 +94,24 @@ def test_the_consumer_never_sees_the_context_of_a_generator(telemetry):
     assert ["inner", "outer", "inner"] == seen
 
 
+def test_the_consumer_stays_where_it_was_on_the_service_map(telemetry):
+    """
+    What it does with each item follows what ran before the stream; the next call follows both.
+    """
+    with workflow("w"):
+        with primitive("before"):
+            pass
+        for _ in numbers(1):
+            with primitive("use"):
+                pass
+        with primitive("after"):
+            pass
+
+    assert {("w", "before"), ("before", "numbers"), ("before", "use"), ("numbers", "after"), ("use", "after")} == {
+        edge[:2] for edge in telemetry.connections() if "read" not in edge and "open file" not in edge
+    }
+
+
 def test_consumed_in_another_workflow_than_opened(telemetry):
     """
     A stream that is handed on stays part of the run that opened it; who consumes it stays in a run of their own.

@@ -13,7 +13,7 @@ from tta_observe._guard import guarded, warn_once
 from tta_observe._savings import add_cost, count_call
 from tta_observe.context import FRAME, WORKFLOW, WorkflowContext
 from tta_observe.instruments import LLM_COST, LLM_TOKENS, LLM_UNPRICED
-from tta_observe.usage import LLMUsage, usage_attributes
+from tta_observe.usage import LLMUsage, note_call, usage_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,7 @@ class _Bill:
         if slot is not None:
             self._tell_span(usage)
             _count(slot, usage, owner)
+            note_call(usage.cost_status, is_new=self._is_new)
 
     def _tell_span(self, usage: LLMUsage) -> None:
         found = {**usage_attributes(usage), **self._told}

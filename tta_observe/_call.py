@@ -169,17 +169,17 @@ class Live:
 
     def _end(self, ended_ns: int) -> None:
         totals: Totals | None = self.workflow.totals if self.workflow is not None else None
-        if self.usage is not None:
-            self.usage.ended = True
-        if totals is not None and not self._site.is_workflow:
-            totals.add_primitive()
-        if self.usage is not None:
-            _prices.in_order(partial(in_turn, self._end_llm, self.usage, ended_ns), needs_price=False)
-        elif totals is not None and self._site.is_workflow:
+        if self._site.is_workflow and totals is not None:
             end = partial(in_turn, self._end_workflow, totals, totals.primitives, ended_ns)
             _prices.in_order(end, needs_price=False)
-        else:
+            return
+        if totals is not None:
+            totals.add_primitive()
+        if self.usage is None:
             self.span.end(ended_ns)
+        else:
+            self.usage.ended = True
+            _prices.in_order(partial(in_turn, self._end_llm, self.usage, ended_ns), needs_price=False)
 
     @guarded
     def _end_llm(self, usage: UsageSum, ended_ns: int) -> None:
@@ -207,7 +207,7 @@ class Live:
     def _open(self, outer: Frame | None, position: Position | None) -> Current:
         site = self._site
         name = site.span_name or f"workflow.{self.slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
-        asked = {key: value for watch in self.watches for key, value in watch.attributes().items()}
+        asked = _asked(self.watches) if self.watches else _NOTHING
         span = self.slot.start_span(name, self._attributes(asked), self.started_ns, client=site.is_llm)
         around = outer.around if outer is not None else None
         if site.is_llm:
@@ -217,10 +217,11 @@ class Live:
         return Current(span, frame, outer, (self._visit, position))
 
     def _attributes(self, asked: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-        found = {**self._known(), **self._site.attributes, **asked}
-        if semconv.GEN_AI_OPERATION_NAME in found:
+        site = self._site
+        found = {**self._known(), **site.attributes, **asked}
+        if site.is_genai:
             found.update(_genai.context_attributes(found))
-        if self._site.is_llm:
+        if site.is_llm:
             found.update(_genai.request_attributes(found))
         elif self.watches:  # its content is captured: with a model's name beside it, Langfuse would count and bill it
             found.pop(semconv.LLM_MODEL_NAME, None)
@@ -255,6 +256,10 @@ class Live:
     def _owner(self) -> tuple[str | None, str | None]:
         workflow = self.workflow
         return (workflow.workflow_name, workflow.agent_type) if workflow is not None else (None, None)
+
+
+def _asked(watches: Sequence[Watch]) -> dict[str, AttributeValue]:
+    return {key: value for watch in watches for key, value in watch.attributes().items()}
 
 
 def _final_attributes(outcome: Outcome, duration_ms: float) -> dict[str, AttributeValue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tta_observe import _genai, semconv
@@ -27,21 +27,22 @@ class CallSite:
     """Who follows its calls. Nobody, as a rule: then a call costs what it costs without."""
     content: Watcher | None = None
     """Who follows them where the capture of content is switched on."""
+    is_workflow: bool = field(init=False)
+    """Whether a run of it is a workflow run."""
+    is_llm: bool = field(init=False)
+    """Whether its span carries tokens and cost."""
+    is_genai: bool = field(init=False)
+    """Whether OpenTelemetry has conventions for what it does."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_workflow", self.type == semconv.WORKFLOW_TYPE)
+        object.__setattr__(self, "is_llm", self.type in semconv.LLM_TYPES)
+        object.__setattr__(self, "is_genai", semconv.GEN_AI_OPERATION_NAME in self.attributes)
 
     def always_captured(self) -> CallSite:
         """The same, with the content of its calls captured whatever was configured."""
         content = (self.content,) if self.content is not None else ()
         return replace(self, watchers=(*self.watchers, *content), content=None)
-
-    @property
-    def is_workflow(self) -> bool:
-        """Whether a run of it is a workflow run."""
-        return self.type == semconv.WORKFLOW_TYPE
-
-    @property
-    def is_llm(self) -> bool:
-        """Whether its span carries tokens and cost."""
-        return self.type in semconv.LLM_TYPES
 
 
 class Watch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tta_observe.usage import llm_calls
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,3 +28,5 @@ class Stats:
     """Failures of the telemetry that were kept from the host application, by place."""
     marked: Mapping[str, int] = field(default_factory=dict)
     """Values that were cut, or replaced by a marker, by reason: too long, of an unknown class, a secret, and so on."""
+    llm_calls: Mapping[str, int] = field(default_factory=llm_calls)
+    """LLM calls recorded, by what is known of their cost: ``priced``, ``unpriced``, ``no_usage``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -129,6 +130,23 @@ def _first_running(usage: UsageSum | None) -> UsageSum | None:
     while usage is not None and usage.ended:
         usage = usage.outer
     return usage
+
+
+_CALLS: Final[Counter[CostStatus]] = Counter()
+
+
+def note_call(status: CostStatus, *, is_new: bool = True) -> None:
+    """Count one LLM call for :func:`llm_calls`; not *is_new*: one that was counted before, as without usage."""
+    with _SUMS.lock:
+        _CALLS[status] += 1
+        if not is_new:
+            _CALLS["no_usage"] -= 1
+
+
+def llm_calls() -> dict[str, int]:
+    """How many LLM calls this process has recorded, by what is known of their cost."""
+    with _SUMS.lock:
+        return {status: count for status, count in _CALLS.items() if count}
 
 
 _SUMMED = frozenset(
