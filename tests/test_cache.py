@@ -1,6 +1,7 @@
 """What application caches save."""
 
 import asyncio
+import contextvars
 import gc
 import threading
 import weakref
@@ -449,6 +450,46 @@ def test_tasks_that_are_started_after_a_miss_work_for_it(telemetry):
     asyncio.run(main())
 
     assert 0.6 == pytest.approx(telemetry.total(CACHE_SAVINGS))
+
+
+def test_a_task_that_looks_up_itself_works_for_itself(telemetry):
+    """
+    What it asks from then on is not what its parent missed; and what others ask for the parent still is.
+    """
+
+    async def itself():
+        look_up(hit=True)
+        ask(9)
+
+    async def for_the_parent():
+        await asyncio.sleep(0.01)
+        ask(0.5)
+
+    async def main():
+        with workflow("w"):
+            look_up(hit=False)
+            await asyncio.gather(itself(), for_the_parent())
+        with workflow("w"):
+            look_up(hit=True)
+
+    asyncio.run(main())
+
+    assert 0.5 == telemetry.spans[-1].attributes["cache.savings_usd"]
+
+
+def test_a_block_that_is_left_elsewhere_leaves_nothing_behind(telemetry):
+    """
+    A miss makes another frame current; leaving the block ends that one, too, in a copy of the context.
+    """
+    block = workflow("w")
+    block.__enter__()
+    record_cache_operation(hit=False)
+    elsewhere = contextvars.copy_context()
+    elsewhere.run(block.__exit__, None, None, None)
+    with workflow("next"):
+        pass
+
+    assert (None, None) == (elsewhere.run(FRAME.get), FRAME.get())
 
 
 async def _in_a_thread(*, hit):
