@@ -15,6 +15,7 @@ from tta_observe import (
     primitive,
     set_attributes,
     step,
+    traced_cache,
     traced_primitive,
     workflow,
 )
@@ -81,6 +82,16 @@ def cached(one: int) -> float:
 assert_type(cached(1), float)
 assert_type(cached.cache_info().hits, int)
 cached.cache_clear()
+
+
+@traced_cache(name="looked_up", cache_type="memory", ttl_seconds=1.5)
+@functools.lru_cache(maxsize=8)
+def looked_up(one: int) -> float:
+    return float(one)
+
+
+assert_type(looked_up(1), float)
+assert_type(traced_cache(functools.cache(looked_up)).cache_info().hits, int)
 
 
 class Agent:
@@ -188,6 +199,7 @@ with agent("coder") as a, step("load") as b, primitive("parse", type="processor"
         span.add_event("cached", {"key": None})
 set_attributes({"key": 1})
 
+traced_cache(ttl=1)  # type: ignore[call-overload]
 traced_primitive(typ="llm")  # type: ignore[call-overload]
 traced_primitive(type=1)  # type: ignore[call-overload]
 traced_primitive(5)  # type: ignore[call-overload]
