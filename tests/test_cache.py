@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -249,6 +251,35 @@ def test_what_is_given_wins(telemetry):
         record_cache_operation(hit=True, name="answers", saved_usd=7)
 
     assert 7 == saved(telemetry)
+
+
+LATE = """
+from tta_observe import _prices, primitive, record_cache_operation, record_llm_usage, workflow
+from tta_observe.testing import captured_telemetry
+
+def answer(hit):
+    with workflow("w"), primitive("answers", type="cache"):
+        record_cache_operation(hit=hit)
+        if not hit:
+            record_llm_usage(provider="openai", model="gpt-4o", prompt_tokens=1_000_000, completion_tokens=0)
+
+with captured_telemetry() as telemetry:
+    for hit in (False, True, True):
+        answer(hit)
+    before = telemetry.total("cache.savings.total")
+    _prices.drain(30)
+    print(before == 0, telemetry.total("llm.cost.total") > 0)
+    print(telemetry.total("cache.savings.total") == 2 * telemetry.total("llm.cost.total"))
+"""
+
+
+def test_prices_that_are_still_being_read_are_waited_for():
+    """
+    The first seconds of a process count, too; no call of the application waits.
+    """
+    said = subprocess.check_output([sys.executable, "-c", LATE], text=True)
+
+    assert ["True True", "True"] == said.splitlines()
 
 
 def test_an_unknown_price_is_no_zero(telemetry):
