@@ -3,7 +3,8 @@
 import gc
 import sys
 
-from tta_observe import _guard, primitive, traced_primitive, workflow
+from tta_observe import Price, _guard, primitive, traced_primitive, workflow
+from tta_observe.instruments import LLM_TOKENS
 from tta_observe.testing import captured_telemetry
 
 
@@ -29,6 +30,34 @@ def late():
     """Run while the collector does."""
 
 
+LAST = {"object": "chat.completion.chunk", "model": "m", "choices": [], "usage": {"prompt_tokens": 10}}
+
+
+class Chunks:
+    """A stream that is no generator."""
+
+    def __init__(self):
+        self.left = [LAST, LAST]
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.left.pop()
+
+
+@traced_primitive(type="llm")
+def generated():
+    """Return a stream that is left suspended, after the chunk that says what was used."""
+    return (chunk for chunk in (LAST, LAST))
+
+
+@traced_primitive(type="llm")
+def streamed():
+    """The same, not a generator."""
+    return Chunks()
+
+
 class Cycle:
     """Garbage that only the collector finds."""
 
@@ -44,17 +73,19 @@ class Cycle:
 def main(rounds):
     """Make garbage, and observe something else meanwhile."""
     _guard.STATE.reraise = True
-    with captured_telemetry() as telemetry:
+    with captured_telemetry(prices={"m": Price(1, 1)}) as telemetry:
         gc.set_threshold(1)
         for _ in range(rounds):
             Cycle(stream())
             Cycle(bare())
+            Cycle(generated())
+            Cycle(streamed())
             with workflow("w"), primitive("p"):
                 late()
         gc.set_threshold(700)
         gc.collect()
         ended = sum(span.get_span_context().is_valid for span in telemetry._exporter.get_finished_spans())
-    print(ended)
+        print(ended, int(telemetry.total(LLM_TOKENS)))
 
 
 if __name__ == "__main__":

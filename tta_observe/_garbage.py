@@ -67,14 +67,15 @@ def in_turn(function: Callable[..., None], *args: Any) -> None:
     if _THREAD.inside:
         _THREAD.waiting.append((function, args))
         return
-    _THREAD.inside = True
-    try:
-        function(*args)
-    finally:
-        _THREAD.inside = False
-    while _THREAD.waiting:
+    while True:
+        _THREAD.inside = True
+        try:
+            function(*args)
+        finally:
+            _THREAD.inside = False
+        if not _THREAD.waiting:
+            return
         function, args = _THREAD.waiting.popleft()
-        in_turn(function, *args)
 
 
 def _note_collection(phase: str, _info: object) -> None:
