@@ -86,6 +86,19 @@ def test_a_response_that_is_returned_is_recorded(telemetry, type_):
     assert (1, 0) == calls(telemetry)
 
 
+def test_a_block_that_decorates_reads_results_as_well(telemetry):
+    """
+    Both ways to decorate do the same.
+    """
+    call = primitive("call", type="llm")(lambda model: answer(1000, 500))
+    stream = primitive("stream", type="llm")(lambda: chunks(10))
+    call(model="asked")
+    list(stream())
+
+    assert ((1000, "priced"), (10, "priced")) == (usage_of(telemetry, "call"), usage_of(telemetry, "stream"))
+    assert "asked" == telemetry.span("call").attributes["gen_ai.request.model"]
+
+
 def test_a_coroutine_returns_its_response_as_well(telemetry):
     """
     Most clients are asynchronous.

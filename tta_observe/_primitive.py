@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never, overload
+from typing import TYPE_CHECKING, Any, Never, cast, overload
 
 from tta_observe import _arguments, _call, _shells, _sites, _spans, semconv
 from tta_observe._block import Block, OpenBlock
@@ -116,12 +116,20 @@ class primitive(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
         if unknown:
             raise unknown_option("primitive", unknown, _BLOCK_OPTIONS)
         super().__init__()
-        self._site = _sites.primitive_site(
+        self._given = (
             _arguments.text("name", name),
             _arguments.identifier("type", type),
             _arguments.identifier("action", action),
             _arguments.attributes(attributes),
         )
+        self._site = _sites.primitive_site(*self._given)
+
+    def __call__(self, function: F) -> F:
+        """Decorate *function* as :func:`traced_primitive` does; unlike in a block, its result is known."""
+        _shells.refuse_class(function, "primitive")
+        content = content_watcher(function, self._given[1], capture_args=None, capture_result=None)
+        site = _sites.primitive_site(*self._given, function, content)
+        return cast("F", _shells.observe(function, functools.partial(_call.enter, site), self))
 
     def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""

@@ -50,7 +50,10 @@ _Places = dict[str, tuple[int, object]]
 
 def request_reader(function: Any) -> Callable[[tuple[Any, ...], Mapping[str, Any]], Request]:
     """Prepare, where *function* is decorated, what reads the request out of the arguments of a call."""
-    return partial(_request, _places(function))
+    if not isinstance(function, partial):
+        return partial(_request, _places(function))
+    read, bound, named = request_reader(function.func), function.args, function.keywords
+    return lambda args, kwargs: read((*bound, *args), {**named, **kwargs})
 
 
 def _request(places: _Places, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
