@@ -60,6 +60,7 @@ def owner_of(live: Live) -> Owner:
     return Owner(workflow, live.name, live.usage, live.usage, live.otel_context, live.frame.spent)
 
 
+@guarded
 def bill(slot: Slot | None, usage: LLMUsage, owner: Owner, told: Mapping[str, AttributeValue]) -> LLMUsage:
     """
     Record *usage*, which may have no cost yet; *told* goes on its span beside it.

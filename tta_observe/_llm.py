@@ -89,7 +89,8 @@ def record_llm_usage(
     owner = owner_here()
     cost = None if cost_usd is None else _number("cost_usd", cost_usd)
     told = {**_told(reading), **_known({semconv.LLM_TEMPERATURE: temperature, semconv.LLM_MAX_TOKENS: max_tokens})}
-    return bill(_telemetry.current(), _usage(reading, owner, cost), owner, told)
+    usage = _usage(reading, owner, cost)
+    return bill(_telemetry.current(), usage, owner, told) or usage
 
 
 def record_llm_tokens(provider: str | None, model: str | None, token_type: str, count: int) -> None:

@@ -173,7 +173,7 @@ def _items(stream: Any) -> Iterator[Any]:
 def _next(self: Any) -> Any:
     held = self._self_held
     try:
-        item = self.__wrapped__.__next__()
+        item = next(self.__wrapped__)
     except StopIteration:
         held.finish(None)
         raise
@@ -188,7 +188,7 @@ def _next(self: Any) -> Any:
 async def _anext(self: Any) -> Any:
     held = self._self_held
     try:
-        item = await self.__wrapped__.__anext__()
+        item = await anext(self.__wrapped__)
     except StopAsyncIteration:
         held.finish(None)
         raise
@@ -204,7 +204,7 @@ def _enter(self: Any) -> Any:
     held = self._self_held
     try:
         with held:
-            entered = self.__wrapped__.__enter__()
+            entered = type(self.__wrapped__).__enter__(self.__wrapped__)
     except BaseException as error:
         held.finish(error)
         raise
@@ -215,7 +215,7 @@ async def _aenter(self: Any) -> Any:
     held = self._self_held
     try:
         with held:
-            entered = await self.__wrapped__.__aenter__()
+            entered = await type(self.__wrapped__).__aenter__(self.__wrapped__)
     except BaseException as error:
         held.finish(error)
         raise
@@ -231,14 +231,14 @@ def _entered(self: Any, entered: Any) -> Any:
 
 def _exit(self: Any, *error: Any) -> Any:
     try:
-        return self.__wrapped__.__exit__(*error)
+        return type(self.__wrapped__).__exit__(self.__wrapped__, *error)
     finally:
         self._self_held.close()
 
 
 async def _aexit(self: Any, *error: Any) -> Any:
     try:
-        return await self.__wrapped__.__aexit__(*error)
+        return await type(self.__wrapped__).__aexit__(self.__wrapped__, *error)
     finally:
         self._self_held.close()
 
