@@ -12,7 +12,7 @@ The pytest fixture ``telemetry`` comes with the package::
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -87,7 +87,11 @@ class CapturedTelemetry:
         """Every ended span, in order of start."""
         _prices.drain(_PRICES_S)
         finished = sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
-        return tuple(self._captured(span, finished) for span in finished)
+        inside: dict[int | None, list[ReadableSpan]] = defaultdict(list)
+        for span in finished:
+            inside[span.parent.span_id if span.parent is not None else None].append(span)
+        made: dict[int, CapturedSpan] = {}
+        return tuple(_captured(span, inside, made) for span in finished)
 
     @property
     def roots(self) -> tuple[CapturedSpan, ...]:
@@ -151,10 +155,15 @@ class CapturedTelemetry:
             for point in self.points(CONNECTIONS)
         }
 
-    def _captured(self, span: ReadableSpan, finished: list[ReadableSpan]) -> CapturedSpan:
-        own = span.context.span_id if span.context else None
-        inside = (other for other in finished if other.parent is not None and other.parent.span_id == own)
-        return CapturedSpan(span, tuple(self._captured(child, finished) for child in inside))
+
+def _captured(
+    span: ReadableSpan, inside: Mapping[int | None, list[ReadableSpan]], made: dict[int, CapturedSpan]
+) -> CapturedSpan:
+    own = span.context.span_id if span.context else 0
+    if own not in made:
+        children = inside[own] if own in inside else ()
+        made[own] = CapturedSpan(span, tuple(_captured(child, inside, made) for child in children))
+    return made[own]
 
 
 def _amount(point: Any) -> Any:
