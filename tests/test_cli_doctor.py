@@ -28,7 +28,7 @@ from rich.cells import cell_len
 import tta_observe
 from tta_observe._settings import Target, resolve
 from tta_observe.cli import main
-from tta_observe.cli.doctor import dial, examine, otlp, page, settings, store, troubles, versions
+from tta_observe.cli.doctor import dial, examine, ledgers, otlp, page, settings, store, troubles, versions
 from tta_observe.cli.doctor.attempts import begin, within
 from tta_observe.cli.doctor.drawing import ASCII_SIGNS, SIGNS, as_json, render, signs_for
 from tta_observe.cli.doctor.findings import Finding, Group
@@ -36,6 +36,7 @@ from tta_observe.cli.doctor.otlp import Sent
 from tta_observe.cli.doctor.store import StoreFacts
 from tta_observe.cli.doctor.troubles import Way
 from tta_observe.cli.screen import Screen
+from tta_observe.local.rows import Account, LedgerRow
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 SECRET = "hunter2-s3cret"
@@ -309,6 +310,47 @@ def test_full_disk_and_wrong_clock_are_told(facts, name, state):
     Both look like a program that measures nothing.
     """
     assert [state] == [found for found, _ in named(store.judge(facts), name)]
+
+
+def test_ledger_of_a_program_says_what_became_of_its_spans(tmp_path):
+    """
+    An empty dashboard has a reason, and the program that knows it is not the one that is asked.
+    """
+    with black_hole() as endpoint:
+        tta_observe.configure(service_name="shop", exporter=("otlp", "local"), endpoint=endpoint)
+        for _ in range(2):
+            with tta_observe.primitive("fetch"):
+                pass
+            tta_observe.flush(0.2)
+        tta_observe.flush(0.2)
+        found = {text for _, text in named(looked_at(tmp_path / "store.db"), f"spans of shop {os.getpid()}")}
+
+    local = "local: 2 recorded = 2 delivered"
+    assert local in found
+    assert re.fullmatch(r"otlp: 2 recorded = 0 delivered( \+ \d (queued|in flight))+", (found - {local}).pop())
+
+
+@pytest.mark.parametrize(
+    ("alive", "ended", "queued", "dropped", "state", "told"),
+    [
+        (True, False, 3, {}, "ok", None),
+        (False, True, 0, {}, "ok", None),
+        (False, True, 3, {}, "warning", "shutdown(timeout_s=10)"),
+        (False, False, 3, {}, "warning", "flush_on_sigterm=True"),
+        (True, False, 0, {"queue_full": 5, "encode": 1}, "warning", "sample_ratio=0.1"),
+        (True, False, 0, {"of tomorrow": 1}, "warning", "stats()"),
+    ],
+    ids=["alive", "ended", "ended too early", "killed", "lost", "lost for a new reason"],
+)
+def test_spans_that_were_lost_or_left_are_told_with_what_to_do(alive, ended, queued, dropped, state, told):
+    """
+    A count alone leaves the reader where he was.
+    """
+    row = LedgerRow("shop", 7, "i", alive, ended, Account("otlp", 10, queued, 0, dropped))
+    (finding,) = ledgers.judge(store.STORE, [row])
+
+    assert (state, True) == (finding.state, told is None or told in finding.remedy)
+    assert f"{10 + queued + sum(dropped.values())} recorded = 10 delivered" in finding.found
 
 
 def test_store_is_not_looked_at_when_nothing_goes_there():
@@ -768,6 +810,23 @@ def test_port_of_a_program_of_ours_counts_its_metrics():
         (finding,) = exposed(port)
 
     assert ("ok", f"127.0.0.1:{port} answers with 2 metrics of ours") == (finding.state, finding.found)
+
+
+def test_page_tells_what_became_of_the_spans_that_went_elsewhere(monkeypatch):
+    """
+    Where nothing is stored here, the page of the running program is the only one that knows.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", str(port))
+    with refusing() as endpoint:
+        tta_observe.configure(exporter=("prometheus", "otlp"), endpoint=endpoint)
+        with tta_observe.primitive("fetch"):
+            pass
+        tta_observe.flush(1.0)
+        told = named(exposed(port), "spans")
+
+    assert [("ok", "otlp: 1 recorded = 0 delivered + 1 queued")] == told
 
 
 @pytest.mark.parametrize(("body", "state"), [(b"# TYPE go_info gauge\n", "warning"), (b"<html>", "problem")])

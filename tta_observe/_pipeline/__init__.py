@@ -112,8 +112,7 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
         left_out=any(lane is None and name != "prometheus" for name, lane in made.items()),
     )
     for lane in lanes:
-        if isinstance(lane, Lane):
-            lane.beside = lanes
+        lane.beside = lanes
         lane.start()
     return pipeline
 

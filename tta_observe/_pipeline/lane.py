@@ -69,7 +69,6 @@ class Lane:
         self.processor = Processor(self)
         self.reader: Reader | None = None
         self.beside: Sequence[Outlet] = (self,)
-        """Whose accounts go out with the metrics: an exporter that gets nothing through is told of by the others."""
         self._has_collected = False
         self._scope = scope
         self._intervals = span_interval_s, metric_interval_s

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.sdk.metrics.export import MetricReader
 
     from tta_observe._pipeline.intake import LaneStats
@@ -15,6 +17,8 @@ class Outlet(Protocol):
     """One way out of this process: a lane that sends, or an endpoint that is scraped."""
 
     signals: frozenset[Signal]
+    beside: Sequence[Outlet]
+    """Whose accounts go out with the metrics: an exporter that gets nothing through is told of by the others."""
 
     def with_reader(self) -> MetricReader:
         """Make the reader that metrics are collected from; it is given to a MeterProvider."""

@@ -233,6 +233,41 @@ class ProcessRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What became of the spans that one exporter was given; *dropped* is by reason."""
+
+    exporter: str
+    delivered: int
+    queued: int
+    in_flight: int
+    dropped: Mapping[str, int]
+
+    @property
+    def waiting(self) -> int:
+        """Neither delivered nor dropped."""
+        return self.queued + self.in_flight
+
+    @property
+    def recorded(self) -> int:
+        """All of them."""
+        return self.delivered + self.waiting + sum(self.dropped.values())
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The account of one exporter of one process, as the process told it last."""
+
+    service_name: str
+    pid: int | None
+    instance_id: str
+    alive: bool
+    """False once the process ended, or said nothing for 15 s."""
+    ended: bool
+    """Whether it said so itself; one that is neither alive nor ended was killed, or is stuck."""
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRow:
     """What became of the spans that live processes gave to an exporter."""
 

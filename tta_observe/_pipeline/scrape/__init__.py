@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.exposition import choose_encoder
 
 from tta_observe._guard import LOGGER, guarded, quietly
+from tta_observe._pipeline.accounts import with_accounts
 from tta_observe._pipeline.intake import LaneStats, Reader
 from tta_observe._pipeline.scrape.exposition import Exposition
 from tta_observe._pipeline.scrape.server import Page, Server
@@ -17,9 +18,10 @@ from tta_observe._pipeline.scrape.server import Page, Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
     from prometheus_client.metrics_core import Metric
 
+    from tta_observe._pipeline.outlet import Outlet
     from tta_observe._settings import Signal
 
 _TURN_S: Final = 10.0
@@ -36,6 +38,7 @@ class Endpoint:
 
     def __init__(self, host: str, port: int, scope: str, clock: Callable[[], float] = monotonic) -> None:
         self.signals: frozenset[Signal] = frozenset(("METRICS",))
+        self.beside: Sequence[Outlet] = (self,)
         self.reader: Reader | None = None
         self._exposition = Exposition(scope)
         self._clock = clock
@@ -104,11 +107,17 @@ class Endpoint:
         if not self._turn.acquire(timeout=_TURN_S):
             raise TimeoutError("the scrape before has not ended")
         try:
-            now_s, reader = self._clock(), self.reader
-            families, new = self._exposition.families(reader.take() if reader is not None else None, now_s)
+            now_s = self._clock()
+            families, new = self._exposition.families(self._collected(), now_s)
             return Page(content_type, encode(_Families(families)), partial(self._exposition.arrived, new, now_s))
         finally:
             self._turn.release()
+
+    def _collected(self) -> MetricsData | None:
+        """The metrics, and the ledgers of the exporters beside this one."""
+        reader = self.reader
+        found = reader.take() if reader is not None else None
+        return None if found is None else with_accounts(found, [outlet.stats() for outlet in self.beside], time_ns())
 
 
 class _Families:

@@ -6,13 +6,14 @@ import os
 import shutil
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from tta_observe.cli.doctor import ledgers
 from tta_observe.cli.doctor.attempts import PATIENCE_S, within
 from tta_observe.cli.doctor.findings import Group
 from tta_observe.cli.words import a_while, clock, count, plain_text
-from tta_observe.local import queries
+from tta_observe.local import exports, queries
 from tta_observe.local.errors import StoreError, StoreMissing
 from tta_observe.local.paths import store_path
 from tta_observe.local.reader import StoreReader
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 
     from tta_observe._settings import Settings
     from tta_observe.cli.doctor.findings import Finding
+    from tta_observe.local.rows import LedgerRow
 
 STORE: Final = Group("Local store")
 
 _LOW_BYTES: Final = 50 * 2**20
 _AHEAD_S: Final = 5.0
 """A measurement this far ahead of the clock was made by another clock."""
+
+_MOST_PROCESSES: Final = 5
+"""Whose ledgers are shown."""
 
 _TRY: Final = "Call tta_observe.configure() in your program, or try:\n  tta-observe demo"
 _ELSEWHERE: Final = "Name a file that you own:\n  TTA_OBSERVE_STORE=telemetry.db"
@@ -50,6 +55,8 @@ class StoreFacts:
     """The newest measurement; None when there is none."""
     live: int = 0
     """Processes that write to it now."""
+    ledgers: tuple[LedgerRow, ...] = ()
+    """What became of the spans of the latest processes."""
 
 
 def check(settings: Settings) -> list[Finding]:
@@ -73,11 +80,12 @@ def gather(path: Path, now_ns: int) -> StoreFacts:
         with StoreReader(path) as store:
             last_ns = queries.last_measurement(store)
             live = sum(process.alive for process in queries.processes(store, now_ns))
+            told = exports.ledgers(store, now_ns, now_ns - queries.SILENT_NS, _MOST_PROCESSES)
     except StoreMissing:
         return facts
     except StoreError as error:
-        return StoreFacts(path, now_ns, size, facts.free_bytes, facts.obstacle, str(error))
-    return StoreFacts(path, now_ns, size, facts.free_bytes, facts.obstacle, None, last_ns, live)
+        return replace(facts, unreadable=str(error))
+    return replace(facts, last_ns=last_ns, live=live, ledgers=told)
 
 
 def judge(facts: StoreFacts) -> Iterator[Finding]:
@@ -92,6 +100,7 @@ def judge(facts: StoreFacts) -> Iterator[Finding]:
         yield STORE.problem("disk", f"{_bytes(facts.free_bytes)} left", "Make room on the disk, or " + _ELSEWHERE)
     if facts.unreadable is None:
         yield _measured(facts)
+    yield from ledgers.judge(STORE, facts.ledgers)
 
 
 def _measured(facts: StoreFacts) -> Finding:
