@@ -57,11 +57,17 @@ def main():
         results = run_rows(bench, names, given.rounds)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    machine = peers.heading(given.subject, bench.python)
     if given.json:
-        Path(given.json).write_text(as_json(results, bench), encoding="utf-8")
+        _write(Path(given.json), results, machine)
     postponed = WITH_THE_PAGE if not given.row and given.subject == "ours" else ()
-    print(f"\n{peers.title(given.subject, bench.python)}\n\n{table(results, postponed)}")
+    print(f"\n{peers.title(machine)}\n\n{table(results, postponed)}")
     return 0 if all(result.findings.passed for result in results) else 1
+
+
+def _write(path, results, machine):
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    path.write_text(as_json(results, machine, before), encoding="utf-8")
 
 
 def _protocol(given):
@@ -72,7 +78,7 @@ def _arguments():
     parser = argparse.ArgumentParser(prog="reliability", description=__doc__.splitlines()[1])
     parser.add_argument("--row", action="append", choices=sorted(ROWS, key=lambda n: int(n[1:])), metavar="R1")
     parser.add_argument("--rounds", type=int, default=1, help="run everything so often; the worst counts")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too; rows not run now stay as they are")
     parser.add_argument("--subject", default="ours", choices=["ours", *peers.PEERS], help="the library under test")
     parser.add_argument("--protocol", choices=["grpc", "http/protobuf"], help="default: gRPC where the library has it")
     parser.add_argument("--calls", type=int, default=300_000, help="of the long run with the collector down")

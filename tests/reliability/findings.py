@@ -22,8 +22,9 @@ class Findings:
     remarks: list = field(default_factory=list)
 
     def at_most(self, what, limit, value, unit=""):
-        """*value* was measured, *limit* is the bar."""
-        self.numbers[what] = value
+        """*value* was measured, *limit* is the bar. Measured again under the same name, the worst is kept."""
+        before = self.numbers.get(what, value)
+        self.numbers[what] = None if None in (before, value) else max(before, value)
         share = (value / limit if limit else float(value > 0) * 2) if value is not None else 9.0
         self._add(f"{what} {shown(value, unit)}", share)
 
@@ -41,7 +42,7 @@ class Findings:
 
     def holds(self, what, condition):
         """A statement that has to be true."""
-        self.numbers[what] = bool(condition)
+        self.numbers[what] = bool(condition) and self.numbers.get(what, True)
         self._add("" if condition else f"not so: {what}", 0.0 if condition else 9.0)
 
     def all_of(self, what, expected, got):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,9 +25,20 @@ def prepared(subject):
     return environment(f"peer-{subject}", sys.executable, *PEERS[subject], package=False)
 
 
-def title(subject, python):
-    """Which version of what was measured, and when."""
+def heading(subject, python):
+    """Which version of what is measured, where and when."""
     package = PEERS[subject][0] if subject != "ours" else "tta-observe"
     code = f"from importlib.metadata import version; print(version({package!r}))"
-    version = subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip()
-    return f"{package} {version}, Python {sys.version.split()[0]}, {datetime.now(UTC):%Y-%m-%d}"
+    return {
+        "subject": subject,
+        "package": package,
+        "version": subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip(),
+        "python": sys.version.split()[0],
+        "cpus": os.cpu_count(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+
+
+def title(machine):
+    """A :func:`heading` as one line."""
+    return f"{machine['package']} {machine['version']}, Python {machine['python']}, {machine['date']}"

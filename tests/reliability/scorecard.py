@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -46,6 +45,7 @@ class Result:
     row: Row
     findings: Findings
     seconds: float
+    rounds: int = 1
 
 
 def row(name, what, bar, *, timed=False, peers=False, remark=""):
@@ -105,7 +105,7 @@ def _run(bench, chosen, number):
 
 def _worse(one, other):
     worst = max(one, other, key=lambda result: result.findings.load)
-    return replace(worst, seconds=one.seconds + other.seconds)
+    return replace(worst, seconds=one.seconds + other.seconds, rounds=one.rounds + other.rounds)
 
 
 def table(results, postponed=()):
@@ -140,16 +140,25 @@ def _line(name, what, bar, figure):
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip() for cells in rows)
 
 
-def as_json(results, bench):
-    """The same for programs, so that a change of a figure is a difference between two files."""
-    rows = {
-        result.row.name: {
-            "passed": result.findings.passed,
-            "figure": result.findings.figure,
-            "numbers": result.findings.numbers,
-            "seconds": round(result.seconds, 1),
-        }
-        for result in results
+def as_json(results, machine, before=None):
+    """
+    The same for programs, so that a change of a figure is a difference between two files.
+
+    *before*: what such a file held; its other rows are kept where it tells of the same versions.
+    """
+    same = {"subject", "package", "version", "python"}
+    held = json.loads(before) if before else {"machine": {}, "rows": {}}
+    kept = held["rows"] if all(held["machine"].get(key) == machine[key] for key in same) else {}
+    rows = kept | {result.row.name: _as_dict(result) for result in results}
+    ordered = dict(sorted(rows.items(), key=lambda pair: int(pair[0][1:])))
+    return json.dumps({"machine": machine, "rows": ordered}, indent=2, default=repr, ensure_ascii=False) + "\n"
+
+
+def _as_dict(result):
+    return {
+        "passed": result.findings.passed,
+        "figure": result.findings.figure,
+        "numbers": result.findings.numbers,
+        "rounds": result.rounds,
+        "seconds": round(result.seconds, 1),
     }
-    machine = {"cpus": os.cpu_count(), "python": sys.version.split()[0], "subject": bench.subject}
-    return json.dumps({"machine": machine, "rows": rows}, indent=2, default=repr) + "\n"

@@ -10,9 +10,11 @@ from bench import Bench, Ended
 from collector import collecting, refusing
 from findings import Findings
 from rows_exit import check_ledger
-from scorecard import as_json, row, run_rows, table
+from scorecard import Result, Row, as_json, row, run_rows, table
 
 LEDGER = {"created": 10, "exported": 4, "dropped": 3, "queued": 2, "in_flight": 1}
+
+MACHINE = {"subject": "ours", "package": "tta-observe", "version": "1", "python": "3.11.7", "cpus": 2, "date": "today"}
 
 CALLS = """
 import sys, tta_observe as o
@@ -21,6 +23,8 @@ with o.workflow("chat"):
     pass
 print(o.flush(1.0))
 """
+
+ROW = Row("R5", "cost", "≤ 2 s", None, timed=True, peers=True, remark="")
 
 
 @pytest.fixture(name="bench")
@@ -141,8 +145,40 @@ def test_rows_are_run_printed_and_counted(bench, rows):
     text = table(results, [("R29", "the page", "all codes")])
 
     assert [False, True, False] == [result.findings.passed for result in results]
-    assert {"R1", "R2", "R3"} == set(json.loads(as_json(results, bench))["rows"])
+    assert {"R1", "R2", "R3"} == set(json.loads(as_json(results, MACHINE))["rows"])
     assert "FAIL: took 3 s" in text
     assert "LookupError" in text
     assert "with the page" in text
     assert text.endswith("1 of 3 rows at or under their bar; over it: R1 R3")
+
+
+def test_rows_that_are_run_again_replace_their_figures_and_leave_the_others():
+    """
+    A row that looks like noise is repeated alone; another version's figures would be a lie beside it.
+    """
+
+    def took(value):
+        findings = Findings()
+        findings.at_most("took", 2.0, value, "s")
+        return Result(ROW, findings, 1.0)
+
+    first = json.loads(as_json([took(3.0)], MACHINE))
+    first["rows"]["R7"] = {"figure": "kept"}
+    again = json.loads(as_json([took(1.0)], MACHINE, json.dumps(first)))
+    newer = json.loads(as_json([took(1.0)], MACHINE | {"version": "2"}, json.dumps(first)))
+
+    assert {"R5": True, "R7": "kept"} == {"R5": again["rows"]["R5"]["passed"], "R7": again["rows"]["R7"]["figure"]}
+    assert ["R5"] == list(newer["rows"])
+    assert not first["rows"]["R5"]["passed"]
+
+
+def test_figure_measured_twice_under_one_name_is_the_worst():
+    """
+    A table that is made from the figures must not forget the first of two.
+    """
+    findings = Findings()
+    for value in (1.5, 0.5):
+        findings.at_most("flush", 1.2, value, "s")
+        findings.holds("returns False", value < 1)
+
+    assert {"flush": 1.5, "returns False": False} == findings.numbers
