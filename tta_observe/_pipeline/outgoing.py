@@ -10,17 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from tta_observe._export import Batch, Exporter, in_turns
 from tta_observe._guard import swallow
+from tta_observe._pipeline.copies import EventCopy, LinkCopy, SpanCopy
 from tta_observe._values import MARKED, clean, clean_text
 from tta_observe.semconv import REDACTED
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData, ScopeMetrics
+    from opentelemetry.sdk.trace import Event
+    from opentelemetry.trace import Link
 
     from tta_observe._redact import Redactor
 
@@ -128,11 +131,9 @@ def _safe_span(span: ReadableSpan, redactor: Redactor, resource: Resource) -> Re
     unchanged = all(one is other for one, other in zip(before, after, strict=True))
     if unchanged and resource is span.resource and scope is span.instrumentation_scope:
         return span
-    return _Copy(
+    return SpanCopy(
         span,
         name=name,
-        context=span.context,
-        parent=span.parent,
         resource=resource,
         attributes=attributes,
         events=safe_events,
@@ -145,39 +146,19 @@ def _safe_span(span: ReadableSpan, redactor: Redactor, resource: Resource) -> Re
     )
 
 
-class _Copy(ReadableSpan):
-    """A span with other values; what its limits had left out before is still told."""
-
-    def __init__(self, span: ReadableSpan, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._left_out = span.dropped_attributes, span.dropped_events, span.dropped_links
-
-    @property
-    def dropped_attributes(self) -> int:
-        return self._left_out[0]
-
-    @property
-    def dropped_events(self) -> int:
-        return self._left_out[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self._left_out[2]
-
-
 def _safe_event(event: Event, redactor: Redactor, start_ns: int) -> Event:
     given = event.attributes
     name, attributes = redactor.text("event.name", event.name), redactor.attributes(given)
     time_ns = _nanoseconds(event.timestamp, start_ns)
     if name is event.name and attributes is given and time_ns is event.timestamp:
         return event
-    return Event(name, attributes, time_ns)
+    return EventCopy(event, name, attributes, time_ns)
 
 
 def _safe_link(link: Link, redactor: Redactor) -> Link:
     given = link.attributes
     attributes = redactor.attributes(given)
-    return link if attributes is given else Link(link.context, attributes)
+    return link if attributes is given else LinkCopy(link, attributes)
 
 
 def _safe_status(status: Status, redactor: Redactor) -> Status:

@@ -10,14 +10,17 @@ from __future__ import annotations
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Link, Status, StatusCode
 
 from tta_observe import semconv
+from tta_observe._pipeline.copies import EventCopy, LinkCopy, SpanCopy
 from tta_observe._values import MAX_BYTES, MAX_DEPTH, clean_text, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
 
 _Part = TypeVar("_Part", Event, Link)
 
@@ -56,7 +59,7 @@ def measured(span: ReadableSpan) -> Measured:
     size = _span_size(span)
     if size <= MAX_SPAN_BYTES:
         return Measured(span, size)
-    made = _Cut(span)
+    made = _cut_span(span)
     return Measured(made, _span_size(made), is_cut=True)
 
 
@@ -105,45 +108,21 @@ def _text_size(text: Any) -> int:
     return len(text) if type(text) is bytes or text.isascii() else getsizeof(text)
 
 
-class _Cut(ReadableSpan):
-    """A copy of a span, cut to size."""
-
-    def __init__(self, span: ReadableSpan) -> None:
-        room = _Room(MAX_SPAN_BYTES - _FRAME - 3 * MAX_BYTES)  # less the name, the status and the mark
-        attributes = room.attributes(span.attributes)
-        events = room.kept((_cut_event(event) for event in span.events), _event_size)
-        links = room.kept((Link(link.context, _cut(link.attributes)) for link in span.links), _link_size)
-        super().__init__(
-            name=_name(span.name),
-            context=span.context,
-            parent=span.parent,
-            resource=span.resource,
-            attributes={**attributes, semconv.TRUNCATED: True},
-            events=events,
-            links=links,
-            kind=span.kind,
-            status=_cut_status(span.status),
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
-        )
-        self._left_out = (
-            span.dropped_attributes + len(span.attributes or ()) - len(attributes),
-            span.dropped_events + len(span.events) - len(events),
-            span.dropped_links + len(span.links) - len(links),
-        )
-
-    @property
-    def dropped_attributes(self) -> int:
-        return self._left_out[0]
-
-    @property
-    def dropped_events(self) -> int:
-        return self._left_out[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self._left_out[2]
+def _cut_span(span: ReadableSpan) -> ReadableSpan:
+    """A copy of *span*, cut to size."""
+    room = _Room(MAX_SPAN_BYTES - _FRAME - 3 * MAX_BYTES)  # less the name, the status and the mark
+    attributes = room.attributes(span.attributes)
+    events = room.kept(map(_cut_event, span.events), _event_size)
+    links = room.kept(map(_cut_link, span.links), _link_size)
+    return SpanCopy(
+        span,
+        (_missing(span, attributes), len(span.events) - len(events), len(span.links) - len(links)),
+        name=_name(span.name),
+        attributes={**attributes, semconv.TRUNCATED: True},
+        events=events,
+        links=links,
+        status=_cut_status(span.status),
+    )
 
 
 class _Room:
@@ -172,7 +151,17 @@ def _cut(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _cut_event(event: Event) -> Event:
-    return Event(_name(event.name), _cut(event.attributes), event.timestamp)
+    attributes = _cut(event.attributes)
+    return EventCopy(event, _name(event.name), attributes, event.timestamp, _missing(event, attributes))
+
+
+def _cut_link(link: Link) -> Link:
+    attributes = _cut(link.attributes)
+    return LinkCopy(link, attributes, _missing(link, attributes))
+
+
+def _missing(holder: ReadableSpan | Event | Link, kept_ones: Mapping[str, Any]) -> int:
+    return len(holder.attributes or ()) - len(kept_ones)
 
 
 def _cut_status(status: Status) -> Status:
