@@ -19,7 +19,7 @@ def _now():
 
 @pytest.fixture(name="health")
 def _health(now):
-    return Health("there:4317", clock=lambda: now[0])
+    return Health(lambda: "there:4317", clock=lambda: now[0])
 
 
 def lines(caplog):
@@ -119,7 +119,7 @@ def test_what_was_lost_stands_in_the_line_after_five_minutes_and_in_the_one_abou
     Whoever reads the log wants to know what the outage has cost.
     """
     lost = [10]
-    health = Health("there:4317", lambda: lost[0], clock=lambda: now[0])
+    health = Health(lambda: "there:4317", lambda: lost[0], clock=lambda: now[0])
     health.failed("TRACES", DOWN, last=False)
     lost[0], now[0] = 1210, now[0] + 301
     health.failed("TRACES", DOWN, last=False)

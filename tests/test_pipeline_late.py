@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 
@@ -36,6 +37,27 @@ def test_store_on_a_disk_that_hangs_holds_nobody_up(monkeypatch, tmp_path):
     assert (False, False) == (flushed, ended)
     assert started < 0.1
     assert took < 1.0
+
+
+def test_trouble_is_told_of_the_place_that_is_written_to(monkeypatch, tmp_path, caplog):
+    """
+    Whoever makes room on the wrong disk has been sent there by us.
+    """
+    clean(monkeypatch, tmp_path)
+    asked = tmp_path / "file" / "store.db"
+    asked.parent.touch()
+
+    def full(*_):
+        raise ExportFailed("no room", retryable=True)
+
+    monkeypatch.setattr(LocalExporter, "send", full)
+    configure(exporter="local", store=asked)
+    tta_observe.flush(1.0)
+    tta_observe.shutdown(0.1)
+    trouble = next(record.getMessage() for record in caplog.records if "no room" in record.message)
+
+    assert str(asked) not in trouble
+    assert trouble.startswith("telemetry does not reach " + tempfile.gettempdir())
 
 
 def test_exporter_is_made_once_and_says_where_it_goes(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -569,8 +570,32 @@ def test_missing_certificate_file_is_one_warning_and_no_export(receiver, monkeyp
     assert not tta_observe.flush()
     assert not tta_observe.shutdown()
     assert [logging.WARNING] == [record.levelno for record in caplog.records]
-    assert "exporter otlp is left out" in caplog.text
+    assert f"127.0.0.1:{receiver.port} does not take the telemetry" in caplog.text
     assert "/no/such/file.pem" in caplog.text
+    assert [] == receiver.requests
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_certificates_on_a_disk_that_hangs_hold_nobody_up(receiver, monkeypatch, tmp_path, protocol):
+    """
+    Secrets are mounted from somewhere: while that is away a program must start, run and end.
+    """
+    if protocol == "http/protobuf":
+        pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp-http")
+    pipe = tmp_path / "ca.pem"
+    os.mkfifo(pipe)  # to open it waits for somebody who writes
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(pipe))
+    begun = time.monotonic()
+    configure(endpoint=f"https://127.0.0.1:{receiver.port}", protocol=protocol)
+    call()
+    started = time.monotonic() - begun
+    flushed, ended = tta_observe.flush(0.2), tta_observe.shutdown(0.3)
+    took = time.monotonic() - begun
+    pipe.write_text("nothing")
+
+    assert (False, False) == (flushed, ended)
+    assert started < 0.1
+    assert took < 1.0
     assert [] == receiver.requests
 
 

@@ -176,10 +176,10 @@ def _lane(settings: Settings, name: ExporterName, signals: list[Signal]) -> Lane
 
 def _exporter(settings: Settings, name: str, signals: list[Signal]) -> Exporter:
     if name == "otlp":
-        from tta_observe._pipeline.otlp import OtlpExporter  # gRPC is loaded by those who send
+        from tta_observe._pipeline.otlp import otlp_exporter  # gRPC is loaded by those who send
 
         targets = {signal: settings.targets[signal] for signal in signals}
-        return OtlpExporter(targets.get("TRACES"), targets.get("METRICS"))
+        return otlp_exporter(targets.get("TRACES"), targets.get("METRICS"))
     return ConsoleExporter() if name == "console" else _local_exporter(settings)
 
 

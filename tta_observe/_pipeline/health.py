@@ -26,11 +26,12 @@ class Health:
     One line when sending starts to fail, one each five minutes while it does, one when everything arrives again.
 
     Signals are told apart: receivers that take traces and no metrics are common, and are no outage of the traces.
-    *lost* counts the spans that were dropped so far.
+    *target* says where it goes, which may turn out later: a store that cannot be written lies elsewhere. *lost* counts
+    the spans that were dropped so far.
     """
 
     def __init__(
-        self, target: str, lost: Callable[[], int] = lambda: 0, clock: Callable[[], float] = monotonic
+        self, target: Callable[[], str], lost: Callable[[], int] = lambda: 0, clock: Callable[[], float] = monotonic
     ) -> None:
         self.failures = 0
         self.reached = False
@@ -77,7 +78,7 @@ class Health:
         was_down = self._backoff_s.pop(signal, None) is not None
         if was_down and not self._backoff_s and self._silent_until.pop(_OUTAGE, None) is not None:
             if not last:
-                quietly(LOGGER.warning, "telemetry reaches %s again%s", self._target, self._lost_since(_OUTAGE))
+                quietly(LOGGER.warning, "telemetry reaches %s again%s", self._target(), self._lost_since(_OUTAGE))
             self._lost_before.pop(_OUTAGE, None)
 
     def _say(self, error: ExportFailed) -> None:
@@ -88,7 +89,7 @@ class Health:
         self._silent_until[message] = now + _SAY_AGAIN_S
         self._lost_before.setdefault(message, self._lost())
         lost, remedy = self._lost_since(message), error.remedy and f". {error.remedy}"
-        quietly(LOGGER.warning, message, self._target, error, lost, remedy)
+        quietly(LOGGER.warning, message, self._target(), error, lost, remedy)
 
     def _lost_since(self, message: str) -> str:
         lost = self._lost() - self._lost_before.get(message, 0)

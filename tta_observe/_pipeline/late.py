@@ -39,7 +39,7 @@ class Late:
         if self._made is None:
             try:
                 self._made = self._make()
-            except OSError as error:
+            except (OSError, ImportError) as error:
                 raise ExportFailed(str(error), retryable=False) from error
         return self._made.encode(batch)
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from tta_observe._export import Batch, ExportFailed, in_turns
+from tta_observe._export import Batch, Exporter, ExportFailed, in_turns
 from tta_observe._guard import quietly
+from tta_observe._pipeline.late import Late
 from tta_observe._pipeline.ledger import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
@@ -43,6 +44,14 @@ class Call(NamedTuple):
     request: bytes
 
 
+def otlp_exporter(traces: Target | None, metrics: Target | None) -> Exporter:
+    """An :class:`OtlpExporter`; where there are certificates, the worker makes it, as they lie on some disk."""
+    targets = [target for target in (traces, metrics) if target is not None]
+    if not any(target.tls for target in targets):
+        return OtlpExporter(traces, metrics)
+    return Late(OtlpExporter.name, _addresses(targets), lambda: OtlpExporter(traces, metrics))
+
+
 class OtlpExporter:
     """
     Sends spans and metrics to one or two OTLP endpoints.
@@ -57,7 +66,7 @@ class OtlpExporter:
         targets: list[tuple[Signal, Target | None]] = [("TRACES", traces), ("METRICS", metrics)]
         made = {target: _transport(target) for _, target in targets if target is not None}
         self._transports = {signal: made[target] for signal, target in targets if target is not None}
-        self.target = ", ".join(dict.fromkeys(target.address for target in made))
+        self.target = _addresses(made)
         self.dropped = 0
         """Spans that could not be encoded."""
 
@@ -97,6 +106,10 @@ class OtlpExporter:
         good = [span for span in spans if quietly(encode_spans, [span]) is not None]
         self.dropped += len(spans) - len(good)
         return encode_spans(good)
+
+
+def _addresses(targets: Iterable[Target]) -> str:
+    return ", ".join(dict.fromkeys(target.address for target in targets))
 
 
 def _transport(target: Target) -> Transport:

@@ -29,7 +29,7 @@ class Sender:
     def __init__(self, exporter: Exporter, ledger: Ledger, started_ns: int) -> None:
         self.deadline: float | None = None
         """When all has to be over, in monotonic seconds; None while the program runs."""
-        self.health = Health(exporter.target, lambda: ledger.lost)
+        self.health = Health(lambda: exporter.target, lambda: ledger.lost)
         self._exporter = exporter
         self._ledger = ledger
         self._zeros = BornAtZero(started_ns)
