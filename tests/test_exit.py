@@ -201,3 +201,27 @@ print("child", os.waitstatus_to_exitcode(status), round(time.monotonic() - begun
     assert "child 7 True" in ended.out
     assert 0 == ended.code
     assert ended.exit_s < 2.2
+
+
+SLOW_NAMES = """
+import ctypes, socket
+
+socket.getaddrinfo = lambda *_, **__: ctypes.CDLL(None).sleep(20)  # in C and not to be interrupted, like the real one
+"""
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize("end", [LAST_LINE, "tta_observe.flush(0.5)" + LAST_LINE], ids=["at once", "after a flush"])
+def test_exit_does_not_wait_for_a_name_that_is_looked_up(tmp_path, protocol, end):
+    """
+    A name server that is away answers after minutes, and nothing ends a look-up that has begun.
+    """
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid:4317",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+    }
+    ended = run(SLOW_NAMES + program(10, end), tmp_path, **variables)
+
+    assert 0 == ended.code
+    assert ended.exit_s < most_s("DNS")
+    assert 1 == len(ended.err.splitlines()), ended.err
