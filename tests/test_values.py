@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hostile import KINDS, RAN
 from hypothesis import given
@@ -218,6 +219,42 @@ def test_numbers_that_an_instrument_can_take(value, finite, whole):
     One ``2**70`` stops every metric of the stock SDK for good.
     """
     assert (finite, whole) == (finite_number(value), whole_number(value))
+
+
+class Overridden(np.int64):
+    """Somebody's own, which has to be read without asking it."""
+
+    def item(self):
+        raise AssertionError("its code ran")
+
+    __index__ = __int__ = __float__ = __str__ = item
+
+
+@pytest.mark.parametrize(
+    ("value", "finite", "whole", "cleaned"),
+    [
+        (np.int64(5), 5, 5, 5),
+        (np.uint8(3), 3, 3, 3),
+        (np.float32(0.5), 0.5, None, 0.5),
+        (np.float64(2.0), 2.0, 2, 2.0),
+        (Overridden(4), 4, 4, 4),
+        (np.bool_(True), None, None, True),  # noqa: FBT003 - of numpy
+        (np.int64(-1), None, None, -1),
+        (np.float32("nan"), None, None, "nan"),
+        (np.uint64(2**64 - 1), None, None, "0xffffffffffffffff"),
+        (np.longdouble(1), None, None, "<numpy.longdouble>"),
+        (np.array(5), None, None, "<numpy.ndarray>"),
+    ],
+    ids=repr,
+)
+def test_numbers_of_numpy_are_numbers(value, finite, whole, cleaned):
+    """
+    Tokens are counted with arrays, and their sum is no ``int``; to drop it would be to under-report the cost.
+    """
+    found = clean(value)
+
+    assert (finite, whole) == (finite_number(value), whole_number(value))
+    assert cleaned == (str(found) if found != found else found)  # noqa: PLR0124 - NaN
 
 
 def test_digest_tells_keys_apart_and_hides_them():

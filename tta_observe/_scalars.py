@@ -13,6 +13,7 @@ import enum
 import pathlib
 import sys
 import uuid
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from tta_observe._guard import quietly
@@ -70,7 +71,10 @@ def scalar(value: Any) -> Scalar:
     if is_a(value, int):
         number = int.__index__(value)
         return number if -_INT64 <= number < _INT64 else _big(number)
-    return float.__float__(value) if is_a(value, float) else _as_text(value)
+    if is_a(value, float):
+        return float.__float__(value)
+    found = _of_numpy(value)
+    return _as_text(value) if found is None else scalar(found)
 
 
 def finite_number(value: Any) -> float | int | None:
@@ -80,8 +84,24 @@ def finite_number(value: Any) -> float | int | None:
     elif is_a(value, (int, float)) and type(value) is not bool:
         number = int.__index__(value) if is_a(value, int) else float.__float__(value)
     else:
+        number = _of_numpy(value)
+    if type(number) is bool:
         return None
     return number if number is not None and 0 <= number < _INT64 else None
+
+
+def _of_numpy(value: Any) -> bool | int | float | None:
+    """
+    A number of numpy as Python's own, None for everything else: counts are often sums of an array.
+
+    It is read by numpy's C code, whatever a subclass overrides.
+    """
+    numpy = sys.modules.get("numpy")
+    generic = numpy.__dict__.get("generic") if type(numpy) is ModuleType else None
+    if type(generic) is not type or not is_a(value, generic):
+        return None
+    number = quietly(generic.__dict__["item"], value)
+    return number if type(number) in (bool, int, float) else None
 
 
 def whole_number(value: object) -> int | None:
