@@ -11,6 +11,8 @@ class Finding:
 
     text: str
     load: float
+    noisy: bool = False
+    """A time, an amount of memory, or a ratio of such: another run gives another figure. A count is no such thing."""
 
 
 @dataclass
@@ -26,11 +28,11 @@ class Findings:
         before = self.numbers.get(what, value)
         self.numbers[what] = None if None in (before, value) else max(before, value)
         share = (value / limit if limit else float(value > 0) * 2) if value is not None else 9.0
-        self._add(f"{what} {shown(value, unit)}", share)
+        self._add(f"{what} {shown(value, unit)}", share, noisy=isinstance(value, float))
 
     def at_least(self, what, limit, value, unit=""):
         self.numbers[what] = value
-        self._add(f"{what} {shown(value, unit)}", limit / value if value else 9.0)
+        self._add(f"{what} {shown(value, unit)}", limit / value if value else 9.0, noisy=isinstance(value, float))
 
     def same(self, what, expected, got):
         """An exact comparison; only a difference is worth words."""
@@ -61,12 +63,17 @@ class Findings:
         """Said under the table: what could not be run, or how the bar was worded."""
         self.remarks.append(text)
 
-    def _add(self, text, load):
-        self.found.append(Finding(text, load))
+    def _add(self, text, load, *, noisy=False):
+        self.found.append(Finding(text, load, noisy))
 
     @property
     def passed(self):
         return bool(self.found) and all(finding.load <= 1 for finding in self.found)
+
+    @property
+    def may_be_noise(self):
+        """Over the bar in figures alone that are another each time; a hang, or a span too few, is never noise."""
+        return not self.passed and bool(self.found) and all(f.noisy for f in self.found if f.load > 1)
 
     @property
     def load(self):
