@@ -55,15 +55,21 @@ test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with 
 reliability: $(READY) ## Put the package through every failure of the scorecard, one round of about ten minutes
 	$(BIN)/python tests/reliability
 
+FIGURES := .venvs/figures
+COMPARE := $(BIN)/python tests/reliability/comparison.py $(FIGURES)
+
 .PHONY: reliability-full
-reliability-full: $(READY) ## The same in three rounds, the worst counts, with 1,000,000 calls
-	$(BIN)/python tests/reliability --rounds 3 --calls 1000000
+reliability-full: $(READY) ## The same in three rounds, the worst counts, with 1,000,000 calls; the README tells of it
+	@mkdir -p $(FIGURES)
+	@$(BIN)/python tests/reliability --rounds 3 --calls 1000000 --json $(FIGURES)/ours.json; \
+		status=$$?; $(COMPARE) && exit $$status
 
 PEERS := stock logfire traceloop
 
 .PHONY: reliability-peers
-reliability-peers: $(READY) ## Put other libraries through the rows that they can be put through
-	@for peer in $(PEERS); do $(BIN)/python tests/reliability --subject $$peer --json .venvs/peer-$$peer.json; done; true
+reliability-peers: $(READY) ## Put other libraries through the rows that they can be put through; the README compares
+	@mkdir -p $(FIGURES)
+	@for peer in $(PEERS); do $(BIN)/python tests/reliability --subject $$peer --json $(FIGURES)/$$peer.json; done; $(COMPARE)
 
 .PHONY: dashboards
 dashboards: $(READY) ## Write the dashboards, the rules and the README's tables from the table of panels

@@ -9,12 +9,23 @@ from datetime import UTC, datetime
 
 from environments import environment
 
+_PARTS = ("logging", "redis", "requests", "sqlalchemy", "threading", "urllib3")
+
 PEERS = {
     "stock": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc"),
     "logfire": ("logfire",),
-    "traceloop": ("traceloop-sdk",),
+    "traceloop": (
+        "traceloop-sdk==0.62.4",
+        "opentelemetry-sdk==1.45.1",
+        *(f"opentelemetry-instrumentation-{part}==0.66b1" for part in _PARTS),
+        "httpx",  # it imports it, and does not ask for it
+    ),
 }
-"""Name here: what is installed. The first one's version is named in the table."""
+"""
+Name here: what is installed. The first one's version is named in the table.
+
+Of traceloop-sdk's loose requirements pip alone finds no set that fits, and falls back to a release of long ago.
+"""
 
 PROTOCOLS = {"logfire": "http/protobuf", "traceloop": "http/protobuf"}
 """What they send where they do not use gRPC."""
@@ -27,7 +38,7 @@ def prepared(subject):
 
 def heading(subject, python):
     """Which version of what is measured, where and when."""
-    package = PEERS[subject][0] if subject != "ours" else "tta-observe"
+    package = PEERS[subject][0].partition("==")[0] if subject != "ours" else "tta-observe"
     code = f"from importlib.metadata import version; print(version({package!r}))"
     return {
         "subject": subject,
