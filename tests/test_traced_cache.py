@@ -27,7 +27,6 @@ from tta_observe import (
 from tta_observe.instruments import CACHE_HITS, CACHE_LOOKUPS, CACHE_SAVINGS, EXECUTIONS, LLM_COST
 from tta_observe.testing import captured_telemetry
 
-
 # diskcache leaves the connections of threads that have ended to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")
 

@@ -161,7 +161,7 @@ def _captured(
 ) -> CapturedSpan:
     own = span.context.span_id if span.context else 0
     if own not in made:
-        children = inside[own] if own in inside else ()
+        children = inside.get(own, ())
         made[own] = CapturedSpan(span, tuple(_captured(child, inside, made) for child in children))
     return made[own]
 
