@@ -53,7 +53,13 @@ UNKNOWN: Final = Tokens()
 def normal(
     prompt: int | None, completion: int | None, cached: int | None, cache_write: int | None, reasoning: int | None
 ) -> Tokens:
-    """Numbers of which each part fits into its whole: what a provider says too much of a part is left out."""
+    """
+    Numbers of which each part fits into its whole: what a provider says too much of a part is left out.
+
+    No tokens at all are no numbers: a client such as LiteLLM fills in zeros where the server said nothing.
+    """
+    if not prompt and not completion:
+        return UNKNOWN
     cached = _within(cached, prompt)
     cache_write = _within(cache_write, None if prompt is None else prompt - (cached or 0))
     return Tokens(prompt, completion, cached, cache_write, _within(reasoning, completion))

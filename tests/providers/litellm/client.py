@@ -16,7 +16,6 @@ ERROR = Exception  # it wraps what the provider's client raises, differently in 
 NUMBERS_ONLY = True
 MODELS = ("gpt-4o", "claude-sonnet-4-20250514")  # its chunks name the model that was asked for
 OTHERWISE = {
-    "openai/chat_without_usage": "it says 0 where the provider says nothing",
     "openai/chat_stream_without_usage": "it counts the words itself where the provider says nothing",
     "anthropic/stream_error": "it drops the input's numbers of a stream that breaks",
 }
