@@ -154,3 +154,39 @@ def test_child_that_outlives_its_parent_does_not_keep_the_port(tmp_path):
     ended = run(ORPHANED, tmp_path, PYTHONWARNINGS="ignore", OTEL_EXPORTER_PROMETHEUS_PORT=port)
 
     assert (0, "") == (ended.code, ended.err)
+
+
+WRITTEN_TO = """
+import os, signal, threading
+import tta_observe as o
+from opentelemetry import trace
+
+o.configure(exporter="none")
+held, release = threading.Event(), threading.Event()
+
+def write(span):
+    with span._lock:  # where the SDK is while it sets an attribute
+        held.set()
+        release.wait(20)
+
+with o.workflow("parent"):
+    threading.Thread(target=write, args=(trace.get_current_span(),), daemon=True).start()
+    held.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(4)
+        o.set_attributes({"child": True})
+if not child:
+    os._exit(7)
+release.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_child_writes_to_the_span_that_another_thread_wrote_to_when_it_was_forked(tmp_path):
+    """
+    Threads of a server share the span of a request; the SDK's lock of it would stop the child for good.
+    """
+    ended = run(WRITTEN_TO, tmp_path)
+
+    assert ("7\n", "", 0) == (ended.out, ended.err, ended.code)

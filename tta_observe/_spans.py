@@ -6,6 +6,8 @@ What a block yields is here too: the span, safe to use whatever is passed in.
 
 from __future__ import annotations
 
+import os
+import threading
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _MOST_STEPS: Final = 99
 """Above it the span is called ``step_n``, so that the number of span names stays small."""
+
+_LOCK: Final = type(threading.Lock())
 
 
 _MOST_LEFT: Final = 8
@@ -198,3 +202,15 @@ def inherited() -> Mapping[str, AttributeValue]:
 
 def _step_attributes(index: int, name: str) -> dict[str, AttributeValue]:
     return {semconv.STEP_INDEX: index, semconv.STEP_NAME: name, semconv.OPENINFERENCE_SPAN_KIND: "CHAIN"}
+
+
+@guarded
+def _renew_lock() -> None:
+    """Let the current span be written to in a forked child: whoever held its lock at the fork is not here."""
+    span = _telemetry.current_span()
+    if span is not None and type(getattr(span, "_lock", None)) is _LOCK:
+        span._lock = threading.Lock()  # noqa: SLF001 - the SDK has no handler of its own for it
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
