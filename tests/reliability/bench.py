@@ -160,3 +160,9 @@ def _kill_group(process):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def crowd():
+    """Who else wants the processors, in words; empty where everybody gets one. Figures of a millisecond need that."""
+    waiting, cpus = os.getloadavg()[0], os.cpu_count()
+    return f"{waiting:.1f} processes wanted {cpus} processors" if waiting > cpus else ""

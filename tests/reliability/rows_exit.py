@@ -6,6 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from bench import crowd
 from collector import refusing
 from environments import environment, interpreters
 from findings import Findings
@@ -90,7 +91,10 @@ def flush(bench):
     remark="p99 of the quietest 500 of 5000 calls: on a busy machine the others wait for a processor, not for us",
 )
 def slow_network(bench):
-    findings = Findings()
+    findings, crowded = Findings(), crowd()
+    setup_ms, call_ms = (1000, 1000) if crowded else (20, 1)
+    if crowded:
+        findings.remark(f"{crowded}: set-up and p99 are reported, and held to a second; a look-up takes five")
     with bench.collecting("black hole") as silent:
         places = {
             "no such name": {"endpoint": "http://collector.invalid:4317"},
@@ -99,8 +103,8 @@ def slow_network(bench):
         }
         for place, keywords in places.items():
             ended = bench.run("setup_slow", json.dumps(keywords), deadline_s=40)
-            findings.at_most(f"{place}: set-up", 20, ended.said.get("setup_ms"), "ms")
-            findings.at_most(f"{place}: p99", 1, ended.said.get("p99_ms"), "ms")
+            findings.at_most(f"{place}: set-up", setup_ms, ended.said.get("setup_ms"), "ms")
+            findings.at_most(f"{place}: p99", call_ms, ended.said.get("p99_ms"), "ms")
             findings.at_most(f"{place}: longest", 1000, ended.said.get("longest_ms"), "ms")
             findings.same(f"{place}: return code", 0, ended.code)
     return findings
