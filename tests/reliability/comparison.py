@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import peers
+from scorecard import summary
 
 README = Path(__file__).parents[2] / "README.md"
 SUBJECTS = ("ours", *peers.PEERS)
@@ -39,12 +40,12 @@ def full_run(told):
     """One sentence: how many rows held over so many rounds, and what the long run took."""
     machine, rows = told["machine"], told["rows"]
     over = [name for name, row in rows.items() if not row["passed"]]
+    reported = [name for name, row in rows.items() if row["passed"] and row.get("reported")]
     rounds = min(row["rounds"] for row in rows.values())
     long = rows["R11"]["numbers"]
     return (
         f"{machine['date']}, Python {machine['python']}, {machine['cpus']} shared processors, {rounds} rounds of which "
-        f"the worst counts: {len(rows) - len(over)} of {len(rows)} rows at or under their bar"
-        f"{', over it ' + ' '.join(over) if over else ''}. "
+        f"the worst counts: {summary(len(rows), over, reported)}.\n"
         f"{long['calls']:,} calls with the collector down: {shown_long(long)}."
     )
 

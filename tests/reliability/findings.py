@@ -22,6 +22,8 @@ class Findings:
     found: list = field(default_factory=list)
     numbers: dict = field(default_factory=dict)
     remarks: list = field(default_factory=list)
+    reported: str = ""
+    """Why figures are reported and not held to their bar; empty where they are."""
 
     def at_most(self, what, limit, value, unit=""):
         """*value* was measured, *limit* is the bar. Measured again under the same name, the worst is kept."""
@@ -62,6 +64,11 @@ class Findings:
     def remark(self, text):
         """Said under the table: what could not be run, or how the bar was worded."""
         self.remarks.append(text)
+
+    def report(self, why):
+        """Say that, and why, some figures are not held to their bar."""
+        self.reported = why
+        self.remark(why)
 
     def _add(self, text, load, *, noisy=False):
         self.found.append(Finding(text, load, noisy))

@@ -94,7 +94,7 @@ def slow_network(bench):
     findings, crowded = Findings(), crowd()
     setup_ms, call_ms = (1000, 1000) if crowded else (20, 1)
     if crowded:
-        findings.remark(f"{crowded}: set-up and p99 are reported, and held to a second; a look-up takes five")
+        findings.report(f"{crowded}: set-up and p99 are reported, and held to a second; a look-up takes five")
     with bench.collecting("black hole") as silent:
         places = {
             "no such name": {"endpoint": "http://collector.invalid:4317"},

@@ -119,11 +119,16 @@ def table(results, postponed=()):
     lines += [_line(name, what, bar, "with the page") for name, what, bar in postponed]
     remarks = [f"{r.row.name}: {remark}" for r in results for remark in _remarks(r)]
     failed = [r.row.name for r in results if not r.findings.passed]
-    passed = len(results) - len(failed)
-    end = f"{passed} of {len(results)} rows at or under their bar" + (
-        f"; over it: {' '.join(failed)}" if failed else ""
-    )
+    reported = [r.row.name for r in results if r.findings.passed and r.findings.reported]
+    end = summary(len(results), failed, reported)
     return "\n".join([*lines, "", *remarks, *([""] if remarks else []), end])
+
+
+def summary(rows, failed, reported):
+    """How many of so many rows held, and which did not, in words."""
+    named = (("over it", failed), ("reported, and not held to it", reported))
+    others = "".join(f"; {what}: {' '.join(names)}" for what, names in named if names)
+    return f"{rows - len(failed) - len(reported)} of {rows} rows at or under their bar{others}"
 
 
 def _remarks(result):
@@ -131,7 +136,7 @@ def _remarks(result):
 
 
 def _row_text(result):
-    word = "pass" if result.findings.passed else "FAIL"
+    word = "FAIL" if not result.findings.passed else "reported" if result.findings.reported else "pass"
     return _line(result.row.name, result.row.what, result.row.bar, f"{word}: {result.findings.figure}")
 
 
@@ -161,6 +166,7 @@ def as_json(results, machine, before=None):
 def _as_dict(result):
     return {
         "passed": result.findings.passed,
+        "reported": result.findings.reported,
         "figure": result.findings.figure,
         "numbers": result.findings.numbers,
         "rounds": result.rounds,

@@ -13,12 +13,12 @@ from scorecard import ROWS
 LONG = {"RSS +": 1.25, "own threads": 1, "calls": 1_000_000}
 
 
-def told(passed=True, rounds=1, **figures):  # noqa: FBT002 - of a row
+def told(passed=True, rounds=1, reported="", **figures):  # noqa: FBT002 - of a row
     """What a run of one library has written."""
     machine = {"package": "lib", "version": "1.0", "python": "3.11.7", "cpus": 2, "date": "2026-11-22"}
     rows = {
-        "R9": {"passed": passed, "numbers": {"RSS +": 400.4} | figures, "rounds": rounds},
-        "R11": {"passed": True, "numbers": LONG, "rounds": rounds},
+        "R9": {"passed": passed, "reported": reported, "numbers": {"RSS +": 400.4} | figures, "rounds": rounds},
+        "R11": {"passed": True, "reported": "", "numbers": LONG, "rounds": rounds},
     }
     return {"machine": machine, "rows": rows}
 
@@ -31,7 +31,8 @@ def test_full_run_names_what_was_over_its_bar():
 
     assert good.startswith("2026-11-22, Python 3.11.7, 2 shared processors, 3 rounds of which the worst counts: 2 of 2")
     assert good.endswith("1,000,000 calls with the collector down: +1.2 MiB, threads: 1.")
-    assert "1 of 2 rows at or under their bar, over it R9." in bad
+    assert "1 of 2 rows at or under their bar; over it: R9." in bad
+    assert "1 of 2 rows at or under their bar; reported, and not held to it: R9." in full_run(told(reported="a crowd"))
 
 
 def test_figure_over_the_bar_is_bold_and_rows_that_one_library_lacks_are_left_out():
