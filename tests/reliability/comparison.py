@@ -56,9 +56,9 @@ def comparison(told):
     rows = [_row(name, told) for name in names]
     held = [f"{sum(of['rows'][name]['passed'] for name in names)} of {len(names)}" for of in told.values()]
     head = ["#", "check", "bar", *(f"{of['machine']['package']} {of['machine']['version']}" for of in told.values())]
-    lines = [head, ["---"] * len(head), *rows, ["", "at or under the bar", "", *held]]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return "\n\n".join([table, _below(told, names)])
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows, ["", "at or under the bar", "", *held])]
+    lines.insert(1, "|---" * len(head) + "|")
+    return "\n".join([*lines, "", _below(told, names)])
 
 
 def _row(name, told):
@@ -181,7 +181,7 @@ WORDS = {
 
 NOTES = (
     "n/a: receivers of HTTP have no such limit.",
-    "The other rows ask for what only this package has, such as its ledger, its opt-in handlers or its metrics.",
+    "The programs of the other rows are written for this package, and are not run on others.",
 )
 
 if __name__ == "__main__":
