@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -591,7 +592,10 @@ def test_certificates_on_a_disk_that_hangs_hold_nobody_up(receiver, monkeypatch,
     started = time.monotonic() - begun
     flushed, ended = tta_observe.flush(0.2), tta_observe.shutdown(0.3)
     took = time.monotonic() - begun
-    pipe.write_text("nothing")
+    with pipe.open("w"):
+        pipe.unlink()  # whoever waits reads nothing, and finds nothing the next time
+    for worker in [thread for thread in threading.enumerate() if thread.name == "tta-observe-otlp"]:
+        worker.join(5)
 
     assert (False, False) == (flushed, ended)
     assert started < 0.1
