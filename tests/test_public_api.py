@@ -20,6 +20,7 @@ EXPORTED = {
     "configure",
     "current_workflow",
     "flush",
+    "instrument",
     "primitive",
     "record_cache_operation",
     "record_connection",
@@ -32,6 +33,7 @@ EXPORTED = {
     "step",
     "traced_cache",
     "traced_primitive",
+    "uninstrument",
     "workflow",
 }
 

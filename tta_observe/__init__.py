@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tta_observe._cache import record_cache_operation
 from tta_observe._llm import record_llm_tokens, record_llm_usage
+from tta_observe._patching import instrument, uninstrument
 from tta_observe._primitive import primitive, step, traced_primitive
 from tta_observe._recording import record_connection, record_execution
 from tta_observe._traced_cache import traced_cache
@@ -35,6 +36,7 @@ __all__ = [
     "configure",
     "current_workflow",
     "flush",
+    "instrument",
     "primitive",
     "record_cache_operation",
     "record_connection",
@@ -47,6 +49,7 @@ __all__ = [
     "step",
     "traced_cache",
     "traced_primitive",
+    "uninstrument",
     "workflow",
 ]
 
