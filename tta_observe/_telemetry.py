@@ -295,6 +295,14 @@ def span_anchor() -> int:
     return trace.get_current_span().get_span_context().span_id
 
 
+def current_ids() -> tuple[int, int] | None:
+    """Trace and span identifier of the current span, recorded or not; None without one."""
+    if not OTEL_INSTALLED:
+        return None
+    found = trace.get_current_span().get_span_context()
+    return (found.trace_id, found.span_id) if found.is_valid else None
+
+
 def mark_failed(span: Any, description: str | None) -> None:
     """Set the status of *span* to ERROR."""
     span.set_status(trace.Status(trace.StatusCode.ERROR, description))
