@@ -28,7 +28,7 @@ CLIENTS = {
     "bedrock": ("boto3>=1.40",),
     "ollama": ("ollama>=0.5",),
     "litellm": ("litellm>=1.75",),
-    "langchain": ("langchain-core>=1", "langchain-openai>=1"),
+    "langchain": ("langchain-core>=1", "langchain-openai>=1", "langgraph>=1"),
     "pydantic_ai": ("pydantic-ai-slim[openai]>=2",),
     "openllmetry": ("openai>=2", "opentelemetry-instrumentation-openai>=0.45"),
     "openinference": ("openai>=2", "openinference-instrumentation-openai>=0.1.30"),
