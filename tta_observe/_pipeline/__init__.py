@@ -8,6 +8,7 @@ shared OpenTelemetry context.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +23,11 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from tta_observe import _telemetry, semconv
 from tta_observe._guard import LOGGER, quietly
 from tta_observe._pipeline.console import ConsoleExporter
+from tta_observe._pipeline.following import Following
 from tta_observe._pipeline.intake import LaneStats, Onlooker
 from tta_observe._pipeline.lane import Lane
 from tta_observe._pipeline.late import Late
+from tta_observe._pipeline.neighbours import add_processor, lead
 from tta_observe._pipeline.outgoing import Outgoing
 from tta_observe._redact import Redactor
 from tta_observe._values import clean_attributes
@@ -50,16 +53,22 @@ _LOOKED_ON: Final[WeakSet[Any]] = WeakSet()
 class Pipeline:
     """Where the tracer and the meters of one ``configure()`` lead."""
 
-    tracer_provider: Any
+    tracers: Any
+    """A provider, or what follows the application to the one that it sets later."""
     meter_providers: tuple[Any, ...]
     lanes: tuple[Outlet, ...]
     left_out: bool = False
     """Whether an exporter that was asked for, and sends, could not be made."""
 
     @property
+    def tracer_provider(self) -> Any:
+        """Where our spans are started now."""
+        return self.tracers.provider if isinstance(self.tracers, Following) else self.tracers
+
+    @property
     def tracer(self) -> Any:
         """The tracer that our spans are started with."""
-        return self.tracer_provider.get_tracer(semconv.SCOPE)
+        return self.tracers if isinstance(self.tracers, Following) else self.tracers.get_tracer(semconv.SCOPE)
 
     @property
     def meters(self) -> tuple[Any, ...]:
@@ -100,13 +109,14 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
     tracers = _application(trace.get_tracer_provider()) if tracer_provider is None else tracer_provider
     meters = _application(metrics.get_meter_provider()) if meter_provider is None else meter_provider
     resource = _resource(settings)
-    wanted = _wanted(settings, {"TRACES": tracers is not None, "METRICS": meters is not None})
+    wanted = _wanted(settings, {"TRACES": tracers, "METRICS": meters})
     made = {name: _outlet(settings, name, signals) for name, signals in wanted.items()}
     lanes = tuple(lane for lane in made.values() if lane is not None)
-    if settings.exporters.get("TRACES"):
-        quietly(_look_on, tracers)
+    join = partial(_join, settings, lanes)
+    if tracers is not None:
+        join(tracers)
     pipeline = Pipeline(
-        _with_processors(_own_tracers(settings, resource) if tracers is None else tracers, lanes),
+        Following(_with_processors(_own_tracers(settings, resource), lanes), join) if tracers is None else tracers,
         _with_readers(meters, lanes, resource),
         lanes,
         left_out=any(lane is None and name != "prometheus" for name, lane in made.items()),
@@ -136,18 +146,25 @@ def _resource(settings: Settings) -> Resource:
     return Resource.create(clean_attributes({**settings.resource_attributes, **{k: v for k, v in own.items() if v}}))
 
 
-def _wanted(settings: Settings, beside: Mapping[Signal, bool]) -> dict[ExporterName, list[Signal]]:
+def _wanted(settings: Settings, beside: Mapping[Signal, Any]) -> dict[ExporterName, list[Signal]]:
     """
     Exporters, and the signals that each gets.
 
-    *beside* says for which signals the application has a provider; what its own pipeline sends is not sent twice.
+    *beside* holds the application's provider for each signal; what its own pipeline sends is not sent twice.
     """
     found: dict[ExporterName, list[Signal]] = {}
     for signal, names in settings.exporters.items():
-        if not (beside[signal] and signal in settings.sent_by_application):
+        if not _sent_by(beside[signal], settings, signal):
             for name in names:
                 found.setdefault(name, []).append(signal)
     return found
+
+
+def _sent_by(provider: Any, settings: Settings, signal: Signal) -> bool:
+    """OpenTelemetry's variables are the application's as well; some libraries' pipelines go by their own alone."""
+    if provider is None or signal not in settings.sent_by_application:
+        return False
+    return "otlp" not in settings.exporters[signal] or lead(provider, settings.targets[signal]) != "elsewhere"
 
 
 def _outlet(settings: Settings, name: ExporterName, signals: list[Signal]) -> Outlet | None:
@@ -237,15 +254,24 @@ def _with_processors(provider: Any, lanes: Iterable[Outlet]) -> Any:
         )
         return provider
     for lane in wanted:
-        provider.add_span_processor(lane.processor)
+        add_processor(provider, lane.processor)
     return provider
+
+
+def _join(settings: Settings, lanes: Iterable[Outlet], provider: Any) -> None:
+    """Have our exporters get what is recorded on the application's *provider*, unless that sends it there already."""
+    if settings.exporters.get("TRACES"):
+        quietly(_look_on, provider)
+    if "TRACES" in settings.sent_by_application and lead(provider, settings.targets["TRACES"]) == "there":
+        return
+    _with_processors(provider, lanes)
 
 
 def _look_on(provider: Any) -> None:
     """Have what others record on the application's *provider* looked at, however often we are configured."""
     if hasattr(provider, "add_span_processor") and provider not in _LOOKED_ON:
         _LOOKED_ON.add(provider)
-        provider.add_span_processor(Onlooker())
+        add_processor(provider, Onlooker())
 
 
 def _with_readers(provider: Any, lanes: Iterable[Outlet], resource: Resource) -> tuple[Any, ...]:
