@@ -51,6 +51,10 @@ test-providers: $(READY) ## Put each provider's own client on documented answers
 test-grafana: $(READY) ## Check the dashboards against Grafana's own code, with Node; the first time installs its libraries
 	$(BIN)/python -m pytest --timeout=300 tests/grafana
 
+.PHONY: conformance
+conformance: $(READY) ## Run plain programs decorated and under `tta-observe run`, and print the table of what was seen
+	$(BIN)/python tests/conformance
+
 .PHONY: reliability
 reliability: $(READY) ## Put the package through every failure of the scorecard, one round of about ten minutes
 	$(BIN)/python tests/reliability
@@ -110,9 +114,12 @@ format-check: $(READY) ## Check that the code is formatted
 	$(BIN)/ruff format --check .
 
 .PHONY: typecheck
-typecheck: $(READY) ## Check types with mypy --strict
+typecheck: $(READY) ## Check types with mypy --strict, and what decorated functions are with pyright, too, where Node is
 	$(BIN)/mypy
-	@if [ -d tests/typing ]; then $(BIN)/mypy tests/typing; fi
+	$(BIN)/mypy tests/typing
+	@if command -v node >/dev/null; then \
+		PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing; \
+	else echo "SKIPPED: pyright needs node"; fi
 
 .PHONY: imports
 imports: $(READY) ## Check that imports only go down through the layers
