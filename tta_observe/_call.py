@@ -12,7 +12,7 @@ from time import perf_counter_ns, time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _connections, _genai, _prices, _telemetry, semconv
+from tta_observe import _connections, _genai, _lost, _prices, _telemetry, semconv
 from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
@@ -61,7 +61,9 @@ class Live:
         self._step: Step | None = None
         outer = FRAME.get()
         anchor = _telemetry.span_anchor()
-        if outer is not None and outer.primitive_type == "sequential" and not outer.is_step:
+        if outer is None:
+            _lost.look(slot, site, self.workflow, anchor)
+        elif outer.primitive_type == "sequential" and not outer.is_step:
             self._step = Step(slot, site.name, outer)
             outer = FRAME.get()
         position = POSITION.get_raw()
@@ -161,7 +163,7 @@ class Live:
         try:
             _connections.leave(self._visit)
             self._count_end(outcome, duration_ns / 1e6)
-            self.span.set_attributes(_final_attributes(outcome, duration_ns / 1e6))
+            self.span.set_attributes(outcome.attributes(duration_ns / 1e6))
             tell_failure(self.span, error, outcome, self.slot.error_detail)
         finally:
             # From the monotonic clock: the wall clock may be set back while the call runs.
@@ -170,6 +172,7 @@ class Live:
     def _end(self, ended_ns: int) -> None:
         totals: Totals | None = self.workflow.totals if self.workflow is not None else None
         if self._site.is_workflow and totals is not None:
+            _lost.closed(self._visit)
             end = partial(in_turn, self._end_workflow, totals, totals.primitives, ended_ns)
             _prices.in_order(end, needs_price=False)
             return
@@ -242,6 +245,7 @@ class Live:
         for source, kind, times in self._visit.edges:
             self.slot.record(CONNECTIONS, times, (source, self._site.name, kind), self._current.otel_context)
         if self._site.is_workflow:
+            _lost.opened(self._visit)
             self.slot.record(ACTIVE_WORKFLOWS, 1, self._owner())
 
     def _count_end(self, outcome: Outcome, duration_ms: float) -> None:
@@ -260,16 +264,6 @@ class Live:
 
 def _asked(watches: Sequence[Watch]) -> dict[str, AttributeValue]:
     return {key: value for watch in watches for key, value in watch.attributes().items()}
-
-
-def _final_attributes(outcome: Outcome, duration_ms: float) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {
-        semconv.EXECUTION_STATUS: outcome.status,
-        semconv.EXECUTION_DURATION_MS: duration_ms,
-    }
-    if outcome.closed_early:
-        found[semconv.EXECUTION_CLOSED_EARLY] = True
-    return found
 
 
 @guarded

@@ -39,6 +39,16 @@ class Outcome(NamedTuple):
     error_type: str | None = None
     closed_early: bool = False
 
+    def attributes(self, duration_ms: float) -> dict[str, AttributeValue]:
+        """What its span says of it."""
+        found: dict[str, AttributeValue] = {
+            semconv.EXECUTION_STATUS: self.status,
+            semconv.EXECUTION_DURATION_MS: duration_ms,
+        }
+        if self.closed_early:
+            found[semconv.EXECUTION_CLOSED_EARLY] = True
+        return found
+
 
 _SUCCESS: Final = Outcome(semconv.SUCCESS)
 _CANCELLED: Final = Outcome(semconv.CANCELLED)

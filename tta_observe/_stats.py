@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tta_observe import _lost
 from tta_observe.usage import llm_calls
 
 if TYPE_CHECKING:
@@ -30,3 +31,5 @@ class Stats:
     """Values that were cut, or replaced by a marker, by reason: too long, of an unknown class, a secret, and so on."""
     llm_calls: Mapping[str, int] = field(default_factory=llm_calls)
     """LLM calls recorded, by what is known of their cost: ``priced``, ``unpriced``, ``no_usage``."""
+    lost_context: Mapping[str, int] = field(default_factory=_lost.counts)
+    """Executions that a workflow had run in another thread, without its context, by primitive; at least so many."""

@@ -17,7 +17,7 @@ from tta_observe import _garbage, _guard, semconv
 from tta_observe._bounds import LabelBounds, LabelSets, LabelValues
 from tta_observe._savings import MissCosts
 from tta_observe._values import finite_number
-from tta_observe.instruments import INSTRUMENTS, InstrumentSpec
+from tta_observe.instruments import CONTEXT_LOST, INSTRUMENTS, InstrumentSpec
 
 try:
     from opentelemetry import context as otel_context
@@ -117,7 +117,7 @@ def make_slot(
 ) -> Slot:
     """Build a slot whose measurements go to every one of *meters*."""
     bounds = LabelBounds(label_limit)
-    recorders = {spec.name: Recorder(spec, meters, bounds) for spec in INSTRUMENTS}
+    recorders = {spec.name: Recorder(spec, meters, bounds) for spec in (*INSTRUMENTS, CONTEXT_LOST)}
     return Slot(tracer, recorders, bounds, error_detail, prices or {}, captures)
 
 

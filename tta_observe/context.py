@@ -18,7 +18,7 @@ from tta_observe import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextvars import Token
+    from contextvars import Context, Token
 
     from tta_observe._connections import Position
     from tta_observe._savings import Misses, Spent
@@ -139,6 +139,12 @@ def spend_in(spent: tuple[Spent, ...]) -> None:
     frame = FRAME.get()
     if frame is not None and frame.spent != spent:
         FRAME.set(replace(frame, spent=spent))
+
+
+def workflow_in(context: Context) -> WorkflowContext | None:
+    """What code that runs in *context* works for; it may be running elsewhere."""
+    found: WorkflowContext | None = context.get(WORKFLOW.context_var)
+    return found
 
 
 class Bound:

@@ -171,9 +171,18 @@ SPANS_WAITING: Final = InstrumentSpec(
     labels=(semconv.EXPORTER, semconv.OUTCOME),
 )
 
-OWN_INSTRUMENTS: Final = (SPANS_EXPORTED, SPANS_WAITING)
-"""
-What the pipeline says of itself, from a process's second collection on; no dashboard depends on it.
+CONTEXT_LOST: Final = InstrumentSpec(
+    name="tta.context.lost",
+    kind="counter",
+    unit="{execution}",
+    description="Executions that a workflow had run in another thread, without its context.",
+    labels=(semconv.PRIMITIVE_NAME,),
+)
 
-Spans recorded = the sum of both, over every outcome of an exporter.
+OWN_INSTRUMENTS: Final = (SPANS_EXPORTED, SPANS_WAITING, CONTEXT_LOST)
+"""
+What the telemetry says of itself; no dashboard depends on it.
+
+The first two are sent from a process's second collection on. Spans recorded = the sum of both, over every outcome of an
+exporter.
 """
