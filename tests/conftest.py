@@ -8,7 +8,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from tta_observe import _guard, _prices, _telemetry
+from tta_observe import _guard, _otel_context, _prices, _telemetry
 from tta_observe.context import FRAME, POSITION, WORKFLOW
 
 # CI machines are shared: a slow example is no failure.
@@ -48,7 +48,7 @@ def _nothing_left_open(_strict):
     POSITION.set(None)  # top-level primitives of one test are no predecessors of the next
     yield
     gc.collect()
-    left = {"workflow": WORKFLOW.get(), "frame": FRAME.get(), "span": _telemetry.current_span()}
+    left = {"workflow": WORKFLOW.get(), "frame": FRAME.get(), "span": _otel_context.current_span()}
     WORKFLOW.set(None)
     FRAME.set(None)
 

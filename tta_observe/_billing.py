@@ -7,11 +7,11 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tta_observe import _genai, _prices, _telemetry, semconv
+from tta_observe import _genai, _otel_context, _prices, semconv
 from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded, warn_once
 from tta_observe._savings import add_cost, count_call
-from tta_observe.context import FRAME, WORKFLOW, WorkflowContext
+from tta_observe.context import WorkflowContext, current_frame, current_workflow
 from tta_observe.instruments import LLM_COST, LLM_TOKENS, LLM_UNPRICED
 from tta_observe.usage import LLMUsage, note_call, usage_attributes
 
@@ -46,8 +46,8 @@ class Owner(NamedTuple):
 
 def owner_here() -> Owner:
     """Whose a usage is that is recorded in the current context."""
-    workflow, frame = WORKFLOW.get() or WorkflowContext(), FRAME.get()
-    context = _telemetry.otel_current()
+    workflow, frame = current_workflow() or WorkflowContext(), current_frame()
+    context = _otel_context.current()
     if frame is None:
         return Owner(workflow, otel_context=context)
     usage = frame.usage if frame.usage is not None and not frame.usage.ended else None
@@ -133,7 +133,7 @@ def _priced(slot: Slot, usage: LLMUsage) -> LLMUsage:
 def _own_span(slot: Slot, usage: LLMUsage, owner: Owner, told: Mapping[str, AttributeValue]) -> tuple[Any, int] | None:
     """A span of zero length below the current one: for usage that is recorded in no LLM call."""
     totals = owner.workflow.totals
-    if _telemetry.current_span() is None or (totals is not None and not totals.open):
+    if _otel_context.current_span() is None or (totals is not None and not totals.open):
         return None
     found = {**owner.workflow.span_attributes, **usage_attributes(usage), **told, **_OWN}
     if owner.primitive_name is not None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-from tta_observe import _shells
+from tta_observe import _otel_context, _shells
 from tta_observe._garbage import COLLECTING, safely
-from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, drop_ended, restore
+from tta_observe.context import WORKFLOW, Bound, WorkflowContext, bound_here, carry, drop_ended, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,12 @@ class Binding(Bound):
 
     __slots__ = ("value",)
 
-    def __init__(self, value: WorkflowContext) -> None:
+    def __init__(self, value: WorkflowContext, *, alone: bool = False) -> None:
+        """*alone*: no span follows that would take it along inside the OpenTelemetry Context."""
         self.value = value
-        before = WORKFLOW.get()
-        super().__init__((WORKFLOW.set(value), before))
+        before, otel_before = WORKFLOW.get_raw(), _otel_context.current()
+        token = WORKFLOW.set(value)
+        super().__init__((token, before, *(carry() if alone else (None, None)), otel_before))
 
     @property
     def bound(self) -> Bound:
@@ -40,8 +42,9 @@ class Binding(Bound):
 
     def put_back(self, undo: tuple[Any, ...], *, late: bool) -> None:
         """Make the outer value current again, where ours still is."""
-        token, before = undo
-        restore(WORKFLOW, token, self.value, before)
+        token, before, carrying, attached, otel_before = undo
+        same = restore(WORKFLOW, token, self.value, before)
+        _otel_context.detach(carrying, attached, otel_before, same_context=same)
 
     def finish(self, error: BaseException | None) -> None:
         """Nothing to record."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Never
 
-from tta_observe import _garbage, _telemetry, semconv
-from tta_observe._connections import current_owner
+from tta_observe import _garbage, _otel_context, _telemetry, semconv
 from tta_observe._guard import guarded, warn_once
+from tta_observe._owners import current_owner
 from tta_observe._prices import in_order
 from tta_observe._savings import Spent, spent_inside
 from tta_observe._values import clean_label, digest, finite_number, shown
@@ -89,7 +89,7 @@ def _record(labels: tuple[str | None, str], key: object, ttl: object, saved: obj
     name, cache_type = labels
     cache = name or (frame.primitive_name if frame is not None else None), cache_type
     saved_usd = count(slot, frame, cache, hit=hit, saved=saved)
-    span = _telemetry.current_span()
+    span = _otel_context.current_span()
     if span is not None:
         span.set_attributes(attributes(cache_type, digest(key), ttl, saved_usd, hit=hit))
 

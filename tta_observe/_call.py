@@ -12,12 +12,12 @@ from time import perf_counter_ns, time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _connections, _genai, _lost, _prices, _telemetry, semconv
+from tta_observe import _connections, _genai, _lost, _otel_context, _prices, _telemetry, semconv
 from tta_observe._garbage import in_turn
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify
 from tta_observe._spans import Current, Step, frame_inside, take_over, tell_failure
-from tta_observe.context import FRAME, POSITION, WORKFLOW, drop_ended
+from tta_observe.context import POSITION, current_frame, current_workflow, drop_ended
 from tta_observe.instruments import ACTIVE_WORKFLOWS, CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 from tta_observe.usage import UsageSum
 
@@ -54,18 +54,18 @@ class Live:
 
     def __init__(self, slot: Slot, site: CallSite, watches: Sequence[Watch] = ()) -> None:
         self.slot, self._site, self.watches = slot, site, watches
-        self.workflow = WORKFLOW.get()
+        self.workflow = current_workflow()
         self.usage: UsageSum | None = None
         """Of an LLM call: what was used in it."""
         self._pid = os.getpid()
         self._step: Step | None = None
-        outer = FRAME.get()
-        anchor = _telemetry.span_anchor()
+        outer = current_frame()
+        anchor = _otel_context.span_anchor()
         if outer is None:
             _lost.look(slot, site, self.workflow, anchor)
         elif outer.primitive_type == "sequential" and not outer.is_step:
             self._step = Step(slot, site.name, outer)
-            outer = FRAME.get()
+            outer = current_frame()
         position = POSITION.get_raw()
         self._visit = _connections.enter(site.name, is_workflow=site.is_workflow, anchor=anchor)
         self.started_ns, self._started = time_ns(), perf_counter_ns()
@@ -217,7 +217,7 @@ class Live:
             around = self.usage = UsageSum(around, asked)
         outer = take_over(outer, position)
         frame = frame_inside(outer, site.name, site.type, self.usage, around)
-        return Current(span, frame, outer, (self._visit, position))
+        return Current(span, frame, outer, self.workflow, (self._visit, position))
 
     def _attributes(self, asked: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
         site = self._site

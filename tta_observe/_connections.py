@@ -12,13 +12,13 @@ The source of an edge ended before its target started: only ended nodes get into
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import Any, Final, TypeAlias
 from weakref import ref
 
-from tta_observe.context import POSITION
-from tta_observe.semconv import NESTED, OTHER, PARALLEL, SEQUENTIAL
+from tta_observe._owners import current_owner
+from tta_observe.context import POSITION, carried_position
+from tta_observe.semconv import NESTED, OTHER, PARALLEL, REMOTE, SEQUENTIAL
 
 Nodes: TypeAlias = "tuple[Visit, ...]"
 Edge: TypeAlias = tuple[str, str, int]
@@ -39,10 +39,11 @@ class Strand:
     What one task or thread runs inside one parent, one after the other.
 
     *name* is the parent's; at top level there is none, and *anchor* tells which span was current. *ended* counts the
-    ends of branches that are not joined yet.
+    ends of branches that are not joined yet. *kind* is that of edges from the parent.
     """
 
     __slots__ = ("anchor", "ended", "name", "owner")
+    kind: str = NESTED
     up: Strand | None = None
     depth: int = 0
 
@@ -53,13 +54,21 @@ class Strand:
         self.ended: dict[End, int] = {}
 
 
+class Caller(Strand):
+    """What one task or thread runs for the node *name* of another service."""
+
+    __slots__ = ()
+    kind = REMOTE
+
+
 class Branch(Strand):
     """A strand that was forked from another one, *up*, after the nodes *fork*. To be used with the lock held."""
 
-    __slots__ = ("busy", "depth", "fork", "handed", "tails", "up")
+    __slots__ = ("busy", "depth", "fork", "handed", "kind", "tails", "up")
 
     def __init__(self, up: Strand, fork: Nodes, owner: object) -> None:
         super().__init__(up.name, owner, up.anchor)
+        self.kind = up.kind
         if up.depth == _MAX_DEPTH:
             up = Strand(up.name, None, None)  # which nobody joins
         self.up: Strand = up
@@ -134,7 +143,7 @@ def enter(name: str, *, is_workflow: bool, anchor: object) -> Visit:
     owner = current_owner()
     visit = Visit(name, owner, here)
     if here is None or here.strand.name is None:
-        here = _top_level(here, owner, is_workflow=is_workflow, anchor=anchor or None)
+        here = _handed() or _top_level(here, owner, is_workflow=is_workflow, anchor=anchor or None)
     if here is not None:
         visit.outer, visit.edges = _follow(here.strand, here.tails, owner)
     visit.token = _set(Position(visit, ()))
@@ -153,13 +162,25 @@ def leave(visit: Visit) -> None:
     here: Position | None = _get()
     if here is None or here.strand is not visit:
         _end_elsewhere(visit, here)
-    elif _is_made_here(visit.token) and visit.outer is not None:
+    elif _is_made_here(visit.token) and visit.outer is not None and not _was_handed(visit):
         _go_on(visit.outer, visit.outer, (visit,))
-    else:  # a copy of the context, or a node that nothing follows
+    else:  # a copy of the context, or a node that nothing follows here
         _leave_behind(visit)
         _set(visit.before)
     visit.token = visit.outer = visit.before = None
     visit.ended = {}
+
+
+def _handed() -> Position | None:
+    """Where the parent is, in a thread that was handed an OpenTelemetry Context alone."""
+    position = carried_position()
+    return position if position is not None and position.strand.name is not None else None
+
+
+def _was_handed(visit: Visit) -> bool:
+    """Whether *visit* found its parent in that way. Nothing follows it: the thread may serve somebody else next."""
+    outer, before = visit.outer, visit.before
+    return outer is not None and outer.name is not None and (before is None or before.strand.name is None)
 
 
 def _top_level(here: Position | None, owner: object, *, is_workflow: bool, anchor: object) -> Position | None:
@@ -189,7 +210,7 @@ def _follow(strand: Strand, tails: Nodes, owner: object) -> tuple[Strand, tuple[
         return strand, ((tails[0].name, kind, 1),)
     edges = (*[(node.name, kind, 1) for node in tails], *[(name, PARALLEL, count) for name, count in joined])
     if not edges and strand.name is not None:
-        edges = ((strand.name, NESTED, 1),)
+        edges = ((strand.name, strand.kind, 1),)
     return strand, edges
 
 
@@ -212,7 +233,7 @@ def _end_elsewhere(visit: Visit, here: Position | None) -> None:
         return
     if here is before and outer is not None:
         here = Position(outer, ())
-    if here is not None and outer is not None and outer.owner is current_owner() and _is_beside(here.strand, outer):
+    if here is not None and outer is not None and not _was_handed(visit) and _is_beside(here.strand, outer):
         followed = before.tails if before is not None else ()
         others = [node for node in here.tails if node not in followed]
         _go_on(outer, here.strand, (*others[1 - _MAX_ENDS :], visit))
@@ -243,7 +264,9 @@ def _leave_behind(visit: Visit, *, replaced: bool = False) -> None:
 
 
 def _is_beside(one: Strand, other: Strand) -> bool:
-    """Whether they are one, or twins: a generator that is first in a context makes a strand unknown to its consumer."""
+    """Whether both run here and are one, or twins: a generator that is first makes a strand unknown to its consumer."""
+    if other.owner is not current_owner():
+        return False
     if one is other or isinstance(one, Visit) or isinstance(other, Visit):
         return one is other
     return (one.owner, one.up, one.name, one.anchor) == (other.owner, other.up, other.name, other.anchor)
@@ -266,27 +289,6 @@ def _add_end(ends: dict[End, int], end: End, count: int) -> End:
         end = (), OTHER
     ends[end] = ends.get(end, 0) + count
     return end
-
-
-class _Thread(threading.local):
-    def __init__(self) -> None:
-        self.token = object()  # not the identifier, which is used again for a later thread
-
-
-_THREAD: Final = _Thread()
-
-
-def current_owner() -> object:
-    """The running asyncio task, held weakly, or else a token of this thread."""
-    asyncio = sys.modules.get("asyncio")  # a program without it need not import it
-    if asyncio is not None:
-        try:
-            loop = asyncio._get_running_loop()  # noqa: SLF001 - the public way raises, at a fifth of the whole cost
-            if loop is not None and (task := asyncio.current_task(loop)) is not None:
-                return ref(task)  # the same object each time, as long as a strand holds it
-        except AttributeError:  # asyncio is being imported
-            pass
-    return _THREAD.token
 
 
 def _renew_lock() -> None:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from tta_observe._guard import SharedLock, guarded
 from tta_observe._responses.reading import Reading, added, normal
 from tta_observe._values import clean_label, whole_number
-from tta_observe.context import FRAME
+from tta_observe.context import current_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ class Underneath:
 @guarded
 def started(span_id: int) -> None:
     """A foreign span has started in the current context."""
-    frame = FRAME.get()
+    frame = current_frame()
     if frame is not None and frame.around is not None:
         _RUNNING[span_id] = frame.around
 

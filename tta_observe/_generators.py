@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tta_observe import _garbage, _telemetry, context
+from tta_observe import _garbage, _otel_context, context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
@@ -78,7 +78,7 @@ class Inside:
         self._tokens = None
         if self._opened is not None and not _garbage.collecting():
             self._tokens = context.swap_in(self._state)
-            self._otel_token = _telemetry.otel_swap_in(self._otel)
+            self._otel_token = _otel_context.swap_in(self._otel)
 
     def __exit__(self, *_: object) -> None:
         if self._tokens is None:
@@ -88,7 +88,7 @@ class Inside:
         finally:
             # Another context is not ours to change: a task that was never finished is collected there.
             if context.swap_out(self._tokens):
-                _telemetry.otel_swap_out(self._otel_token)
+                _otel_context.swap_out(self._otel_token)
 
     def throw(self, generator: Generator[Any, Any, Any], error: BaseException) -> Any:
         """Throw *error* into *generator*, in its context."""
@@ -101,7 +101,7 @@ class Inside:
             _garbage.safely(self._opened.finish, error)
 
     def _capture(self) -> None:
-        self._state, self._otel = context.capture(), _telemetry.otel_current()
+        self._state, self._otel = context.capture(), _otel_context.current()
 
 
 class Held(Inside):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tta_observe import _arguments, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._values import clean_label
-from tta_observe.context import WORKFLOW
+from tta_observe.context import current_workflow
 from tta_observe.instruments import CONNECTIONS, EXECUTION_DURATION, EXECUTIONS
 
 
@@ -51,7 +51,7 @@ def _record_execution(labels: tuple[str, str, str], duration_ms: float, agent: s
     slot = _telemetry.current()
     if slot is None:
         return
-    workflow = WORKFLOW.get()
+    workflow = current_workflow()
     name = workflow.workflow_name if workflow is not None else None
     agent = agent or (workflow.agent_type if workflow is not None else None)
     error = error if labels[2] == semconv.ERROR else None

@@ -11,12 +11,24 @@ import threading
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _connections, _telemetry, semconv
+from tta_observe import _otel_context, _telemetry, semconv
 from tta_observe._guard import guarded
 from tta_observe._outcome import classify, exception_event, message_of
+from tta_observe._owners import current_owner
 from tta_observe._savings import Spent, spent_inside
 from tta_observe._values import clean, clean_attributes, clean_pairs
-from tta_observe.context import FRAME, POSITION, WORKFLOW, Bound, Frame, restore, spend_in
+from tta_observe.context import (
+    FRAME,
+    POSITION,
+    Bound,
+    Carried,
+    Frame,
+    carried_position,
+    current_frame,
+    current_workflow,
+    restore,
+    spend_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +56,17 @@ class Current(Bound):
     __slots__ = ("_frame", "otel_context", "span")
 
     def __init__(
-        self, span: Any, frame: Frame, outer: Frame | None, came_from: tuple[Visit, Position | None] | None = None
+        self,
+        span: Any,
+        frame: Frame,
+        outer: Frame | None,
+        workflow: WorkflowContext | None,
+        came_from: tuple[Visit, Position | None] | None = None,
     ) -> None:
         self.span, self._frame = span, frame
-        before = _telemetry.otel_current()
-        self.otel_context, attached = _telemetry.attach(span)
+        before = _otel_context.current()
+        position = POSITION.get_raw() or carried_position()
+        self.otel_context, attached = _otel_context.attach(span, Carried(workflow, frame, position))
         super().__init__((FRAME.set(frame), outer, attached, before, came_from))
 
     @property
@@ -60,7 +78,7 @@ class Current(Bound):
         """Make the outer span and frame current again, where ours still are."""
         token, outer, attached, before, came_from = undo
         same = restore(FRAME, token, self._frame, outer)
-        _telemetry.detach(self.otel_context, attached, before, same_context=same)
+        _otel_context.detach(self.otel_context, attached, before, same_context=same)
         if late and came_from is not None:
             visit, position = came_from
             here = POSITION.get_raw()
@@ -82,7 +100,7 @@ class Step:
             client=False,
         )
         frame = Frame(None, None, is_step=True) if outer is None else outer.step()
-        self._current = Current(span, frame, outer)
+        self._current = Current(span, frame, outer, current_workflow())
         self._detail = slot.error_detail
 
     @property
@@ -129,7 +147,7 @@ def take_over(frame: Frame | None, position: Position | None) -> Frame | None:
     """
     if frame is None or not frame.misses or position is None:
         return frame
-    owner = _connections.current_owner()
+    owner = current_owner()
     left = [rest for rest in list(frame.misses)[-_MOST_LEFT:] if rest.is_left_to(owner)]
     if not left or position.strand.owner is not owner:
         return frame
@@ -148,7 +166,7 @@ def take_over(frame: Frame | None, position: Position | None) -> Frame | None:
 def enter_step(name: str) -> Step | None:
     """Start a step in the current context; None when there is nothing to record to."""
     slot = _telemetry.current()
-    return Step(slot, name, FRAME.get()) if slot is not None else None
+    return Step(slot, name, current_frame()) if slot is not None else None
 
 
 def tell_failure(span: Any, error: BaseException | None, outcome: Outcome, detail: str) -> None:
@@ -156,7 +174,7 @@ def tell_failure(span: Any, error: BaseException | None, outcome: Outcome, detai
     if error is None or outcome.error_type is None or not span.is_recording():
         return
     message = message_of(error, detail)
-    _telemetry.mark_failed(span, message)
+    _otel_context.mark_failed(span, message)
     span.set_attribute(semconv.ERROR_TYPE, outcome.error_type)
     if message is not None:
         span.set_attribute(semconv.ERROR_MESSAGE, message)
@@ -196,7 +214,7 @@ class SpanHandle:
 
 def inherited() -> Mapping[str, AttributeValue]:
     """What every span inside the current workflow carries."""
-    workflow: WorkflowContext | None = WORKFLOW.get()
+    workflow = current_workflow()
     return workflow.span_attributes if workflow is not None else {}
 
 

@@ -2,7 +2,8 @@
 The slot: where spans and measurements go right now.
 
 One module-level slot, filled by ``configure()`` or by the tests; without one, the providers of the application.
-This module alone talks to the OpenTelemetry API, and works as a no-op where that is not installed.
+This module and :mod:`tta_observe._otel_context` alone talk to the OpenTelemetry API, and work as no-ops where that is
+not installed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from tta_observe._values import finite_number
 from tta_observe.instruments import CONTEXT_LOST, INSTRUMENTS, InstrumentSpec
 
 try:
-    from opentelemetry import context as otel_context
     from opentelemetry import metrics, trace
 except ImportError:  # the host application runs exactly as before, without telemetry
     OTEL_INSTALLED = False
@@ -244,65 +244,3 @@ def _slot_on(tracers: Any, meters: Any) -> Slot:
     disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     meter = meters.get_meter(semconv.SCOPE)
     return make_slot(tracers.get_tracer(semconv.SCOPE), () if disabled else (meter,))
-
-
-# The current span. Everything below is called only where a slot was found, so the API is there.
-
-
-def attach(span: Any) -> tuple[Any, Any]:
-    """Make *span* current; returns the new OpenTelemetry context and the token that undoes it."""
-    made = trace.set_span_in_context(span)
-    return made, otel_context.attach(made)
-
-
-def detach(made: Any, token: Any, before: Any, *, same_context: bool) -> None:
-    """
-    Undo :func:`attach`.
-
-    From another context the token is of no use and OpenTelemetry would log an error: put *before* back
-    where *made* is still current, and leave everything else alone.
-    """
-    if same_context:
-        otel_context.detach(token)
-    elif otel_context.get_current() is made:
-        otel_context.attach(before)
-
-
-def otel_current() -> Any:
-    """The current OpenTelemetry context, or None without OpenTelemetry."""
-    return otel_context.get_current() if OTEL_INSTALLED else None
-
-
-def otel_swap_in(wanted: Any) -> Any:
-    """Make *wanted* the current OpenTelemetry context, for generator shells; returns the token that undoes it."""
-    return otel_context.attach(wanted) if OTEL_INSTALLED else None
-
-
-def otel_swap_out(token: Any) -> None:
-    """Undo :func:`otel_swap_in`, in the context in which it was called."""
-    if OTEL_INSTALLED:
-        otel_context.detach(token)
-
-
-def current_span() -> Any:
-    """The current span when it takes attributes, else None."""
-    span = trace.get_current_span() if OTEL_INSTALLED else None
-    return span if span is not None and span.is_recording() else None
-
-
-def span_anchor() -> int:
-    """Identifier of the current span, 0 without one."""
-    return trace.get_current_span().get_span_context().span_id
-
-
-def current_ids() -> tuple[int, int] | None:
-    """Trace and span identifier of the current span, recorded or not; None without one."""
-    if not OTEL_INSTALLED:
-        return None
-    found = trace.get_current_span().get_span_context()
-    return (found.trace_id, found.span_id) if found.is_valid else None
-
-
-def mark_failed(span: Any, description: str | None) -> None:
-    """Set the status of *span* to ERROR."""
-    span.set_status(trace.Status(trace.StatusCode.ERROR, description))

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from tta_observe import _arguments, _call, _sites, _spans, _telemetry, semconv
+from tta_observe import _arguments, _call, _otel_context, _sites, _spans, context, semconv
 from tta_observe._block import Binding, Block, OpenBlock
 from tta_observe._guard import guarded, warn_once
 from tta_observe._totals import Totals
 from tta_observe._values import clean_attributes, clean_label
-from tta_observe.context import WORKFLOW, WorkflowContext
+from tta_observe.context import WorkflowContext
 from tta_observe.errors import unknown_option
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class workflow(Block[WorkflowContext]):  # noqa: N801 - used as a function
 
     def open(self) -> OpenBlock[WorkflowContext]:
         """Open a new run in the current context. Never raises."""
-        outer = WORKFLOW.get() or WorkflowContext()
+        outer = context.current_workflow() or WorkflowContext()
         own = replace(
             _inherit(outer, self._given, self._attributes),
             workflow_name=self._name,
@@ -125,7 +125,7 @@ class agent(Block[_spans.SpanHandle]):  # noqa: N801 - used as a function
 
     def open(self) -> OpenBlock[_spans.SpanHandle]:
         """Open a new run in the current context. Never raises."""
-        outer = WORKFLOW.get() or WorkflowContext()
+        outer = context.current_workflow() or WorkflowContext()
         binding = Binding(_inherit(outer, self._given, {}))
         live = _enter(self._site, binding)
         return OpenBlock(_spans.SpanHandle(live and live.span), binding, live)
@@ -165,13 +165,13 @@ class bound_context(Block[WorkflowContext]):  # noqa: N801 - used as a function
 
     def open(self) -> OpenBlock[WorkflowContext]:
         """Open a new run in the current context. Never raises."""
-        own = _inherit(WORKFLOW.get() or WorkflowContext(), self._given, self._attributes)
-        return OpenBlock(own, Binding(own))
+        own = _inherit(context.current_workflow() or WorkflowContext(), self._given, self._attributes)
+        return OpenBlock(own, Binding(own, alone=True))
 
 
 def current_workflow() -> WorkflowContext | None:
     """The context of the workflow that the current code belongs to, or None outside any."""
-    found = WORKFLOW.get()
+    found = context.current_workflow()
     return found if found is not None and found.workflow_name is not None else None
 
 
@@ -182,7 +182,7 @@ def set_attributes(attributes: Mapping[str, Any]) -> None:
 
     A value of None is left out. Keys and values are cut to size and cleaned as all that leaves the process.
     """
-    span = _telemetry.current_span()
+    span = _otel_context.current_span()
     if span is not None:
         span.set_attributes(clean_attributes(attributes))
 

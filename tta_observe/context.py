@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from contextvars_extras import ContextVarExt
 
-from tta_observe import semconv
+from tta_observe import _otel_context, semconv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,6 +113,14 @@ class Frame:
         return self.steps is other.steps
 
 
+class Carried(NamedTuple):
+    """What travels inside the OpenTelemetry Context as well, and is read where our own variables are empty."""
+
+    workflow: WorkflowContext | None
+    frame: Frame | None
+    position: Position | None
+
+
 class State(NamedTuple):
     """All context variables at once, for generator shells; in the order of ``_VARIABLES``."""
 
@@ -128,6 +136,35 @@ POSITION: Final[ContextVarExt[Position | None]] = ContextVarExt("tta_observe.pos
 INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.innermost", default=None)
 
 _VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
+
+
+def current_workflow() -> WorkflowContext | None:
+    """Who and what the current code works for; in a thread that was handed an OpenTelemetry Context, what that says."""
+    found: WorkflowContext | None = WORKFLOW.get_raw()
+    return found if found is not None else _carried().workflow
+
+
+def current_frame() -> Frame | None:
+    """The block that encloses the current code, found in the same way."""
+    found: Frame | None = FRAME.get_raw()
+    return found if found is not None else _carried().frame
+
+
+def carried_position() -> Position | None:
+    """Where on the service map the code was that the current OpenTelemetry Context comes from."""
+    return _carried().position
+
+
+def carry() -> tuple[Any, Any]:
+    """Have our values travel inside the OpenTelemetry Context as they are now; the same as ``_otel_context.carry``."""
+    return _otel_context.carry(Carried(current_workflow(), current_frame(), POSITION.get_raw() or carried_position()))
+
+
+_NOTHING: Final = Carried(None, None, None)
+
+
+def _carried() -> Carried:
+    return _otel_context.carried() or _NOTHING
 
 
 def spend_in(spent: tuple[Spent, ...]) -> None:

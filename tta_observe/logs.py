@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe import _telemetry, semconv
+from tta_observe import _otel_context, semconv
 from tta_observe._guard import quietly
-from tta_observe.context import WORKFLOW
+from tta_observe.context import current_workflow
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -56,11 +56,11 @@ def add_context(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]
 
 
 def _known() -> dict[str, str] | None:
-    ids = _telemetry.current_ids()
-    if ids is None:
+    span = _otel_context.span_context()
+    if span is None:
         return None
-    found = {TRACE_ID: f"{ids[0]:032x}", SPAN_ID: f"{ids[1]:016x}"}
-    workflow = WORKFLOW.get()
+    found = {TRACE_ID: f"{span.trace_id:032x}", SPAN_ID: f"{span.span_id:016x}"}
+    workflow = current_workflow()
     if workflow is not None:
         named = {semconv.WORKFLOW_NAME: workflow.workflow_name, semconv.AGENT_ID: workflow.agent_id}
         found.update({key: value for key, value in named.items() if value is not None})
