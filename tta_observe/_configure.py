@@ -94,7 +94,7 @@ class Telemetry:
     def _build(self) -> _telemetry.Slot | None:
         self._pipeline = _built(*self.decided)
         self._slot = _guard.guarded(_slot)(self.decided[0], self._pipeline) if self._pipeline is not None else None
-        _finish_before_multiprocessing()
+        finish_before_multiprocessing()
         return self._slot
 
     def stats(self) -> Stats:
@@ -115,6 +115,8 @@ class _State:
         self.telemetry: Telemetry | None = None
         self.stopping: set[Telemetry] = set()
         """Those whose shutdown another thread is still busy with."""
+        self.stand_in: Telemetry | None = None
+        """What gives way to a program that calls ``configure()`` itself."""
         self.lock = threading.RLock()
         self.exit_hook = False
 
@@ -199,6 +201,18 @@ def configure(
         return _configured((settings, tracer_provider, meter_provider), problems)
 
 
+def stand_in(**keywords: Any) -> Telemetry:
+    """
+    :func:`configure` for a program that may do so itself, with settings that then take the place of these.
+
+    Raises:
+        ConfigurationError: see :func:`configure`.
+    """
+    with _STATE.lock:
+        _STATE.stand_in = configure(**keywords)
+        return _STATE.stand_in
+
+
 _NOT_SETTINGS: Final = ("tracer_provider", "meter_provider", "unknown")
 
 
@@ -222,7 +236,10 @@ def stats() -> Stats:
 
 def _configured(decided: tuple[Settings, Any, Any], problems: list[str]) -> Telemetry:
     before = _STATE.telemetry
-    if before is not None:
+    if before is not None and before is _STATE.stand_in:
+        _guard.warn_once("stand-in", "the program calls configure() itself: its settings count, and no others.")
+        before.shutdown()
+    elif before is not None:
         if before.decided != decided:
             _guard.warn_once(
                 "configured-twice",
@@ -284,7 +301,7 @@ def _after_fork() -> None:
         _STATE.telemetry.renew()
 
 
-def _finish_before_multiprocessing() -> None:
+def finish_before_multiprocessing() -> None:
     """Have multiprocessing call our exit hook: its children end by ``os._exit``, which calls none."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -376,6 +376,9 @@ PROCESS_PID: Final = "process.pid"
 TRUNCATED: Final = "tta.truncated"
 """True on a span that was too large, or held a value that was, and was cut. Spans only."""
 
+RUN_ID: Final = "tta.run.id"
+"""One ``tta-observe run``: the same in all of its processes, random. Resource only, never a label."""
+
 EXPORTER: Final = "tta.exporter"
 """Which exporter spans were given to, e.g. ``"otlp"``: allowed on metrics."""
 

@@ -1,7 +1,7 @@
 """
-The command line: ``tta-observe report``, ``demo``, ``doctor`` and ``stack``.
+The command line: ``tta-observe report``, ``run``, ``demo``, ``doctor`` and ``stack``.
 
-Exit codes: 0 done, 1 it could not be done, 2 typed wrongly, 130 interrupted.
+Exit codes: 0 done, 1 it could not be done, 2 typed wrongly, 130 interrupted; of ``run``, those of the program.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 _COMMANDS: Final = {
     "report": "answer seven questions from what was measured in the last hour",
+    "run": "run a program as it is, and observe in it what [tool.tta_observe] names",
     "demo": "review real files with a traced agent, then show the report",
     "doctor": "say why nothing is to be seen, and which line to change",
     "stack": "write the dashboards, the rules and the stack that shows them into a directory",
@@ -37,13 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in _COMMANDS and not given[0].startswith("-"):
         return _unknown(given[0])
-    options = _parser(given[0] if given else None).parse_args(given)
+    given, program = _split(given)
+    options = _parser(given[0] if given else None).parse_args(given, argparse.Namespace(program=program))
     if options.command is None:
         _parser(None).print_help()
         return 0
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
+        if program:  # which ends as it would have ended without us
+            raise
         return _INTERRUPTED
 
 
@@ -62,6 +66,16 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
+
+
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what belongs to a program that is to be run: its name, and all that follows."""
+    if given[:1] != ["run"]:
+        return given, []
+    from tta_observe.cli.run.options import end_of_options
+
+    end = end_of_options(given)
+    return given[:end], [word for i, word in enumerate(given[end:]) if i or word != "--"]
 
 
 def _unknown(command: str) -> int:

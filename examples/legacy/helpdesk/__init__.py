@@ -1,0 +1,1 @@
+"""Search, a stand-in for a language model, and checks."""
