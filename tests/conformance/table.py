@@ -10,19 +10,22 @@ GREEN, RED = "ok", "FAIL"
 def table(outcomes, ways, columns):
     """The table, and below it what is wrong in the cells that are not green."""
     width = max(len(outcome.name) for outcome in outcomes)
-    head = "".join(f"  {column:<10}" for column in columns)
+    head = "  ".join(columns)
     lines = [
-        (" " * width + "".join(f"  {way:<{len(head) - 2}}" for way in ways)).rstrip(),
-        (f"{'':<{width}}" + head * len(ways)).rstrip(),
-        *(_row(outcome, ways, width) for outcome in outcomes),
+        _line("", (f"{way:<{len(head)}}" for way in ways), width),
+        _line("", (head for _ in ways), width),
+        *(_line(outcome.name, (_half(outcome.wrong[way]) for way in ways), width) for outcome in outcomes),
     ]
     details = [text for outcome in outcomes for text in _details(outcome)]
     return "\n".join([*lines, "", *details, _end(outcomes)])
 
 
-def _row(outcome, ways, width):
-    cells = (cell for way in ways for cell in outcome.wrong[way].values())
-    return (f"{outcome.name:<{width}}" + "".join(f"  {RED if cell else GREEN:<10}" for cell in cells)).rstrip()
+def _half(cells):
+    return "  ".join(f"{RED if problems else GREEN:<{len(column)}}" for column, problems in cells.items())
+
+
+def _line(name, halves, width):
+    return "    ".join([f"{name:<{width}}", *halves]).rstrip()
 
 
 def _details(outcome):

@@ -7,14 +7,19 @@ import json
 import sys
 
 START = """
+import sys
+
 import program
 from probe import finish
 
 if __name__ == "__main__":
+    code = 0
     try:
         program.main()
-    finally:
-        finish()
+    except SystemExit as end:
+        code = end.code
+    finish()  # when no exception is left that holds what was open
+    sys.exit(code)
 """
 
 CONFIGURED = """

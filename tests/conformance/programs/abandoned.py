@@ -1,4 +1,4 @@
-"""Generators that nobody reads to the end: let go, left by break, and forgotten until the loop ends."""
+"""Generators that nobody reads to the end: let go of, and kept until the loop ends."""
 
 import asyncio
 import gc
@@ -14,6 +14,9 @@ review: success
     fetch: success
   stream: success closed early
     fetch: success
+  stream: success closed early
+    fetch: success
+  write: success
   write: success
 """
 # The loop closes a forgotten asynchronous generator in a task of its own: what follows it joins that task.
@@ -21,9 +24,13 @@ EDGES = """
 review -> pages nested
 pages -> fetch nested
 pages -> stream sequential
-stream -> fetch nested
+stream -> fetch nested 2
 stream -> write parallel
+write -> stream sequential
+write -> write sequential
 """
+
+kept = []
 
 
 def fetch(number):
@@ -55,6 +62,12 @@ async def first_token():
     return None
 
 
+async def begun():
+    streaming = stream()
+    kept.append(streaming)
+    return await anext(streaming)
+
+
 async def write():
     inside("write")
     return "written"
@@ -69,6 +82,8 @@ async def review():
         found.append(await first_token())
         gc.collect()
         await asyncio.sleep(0.01)
+    with unchanged("one that is kept"):
+        found += [await write(), await begun()]
     return found, await write()
 
 

@@ -1,5 +1,7 @@
 """A process that is forked in the middle of a workflow works in it, and ends none of what its parent has open."""
 
+import os
+import sys
 from multiprocessing import get_context
 
 from probe import inside, unchanged
@@ -52,7 +54,16 @@ def review():
         child = forking.Process(target=search, args=("ab", answers))
         child.start()
         child.join()
-    return answers.get(), child.exitcode, write()
+    with unchanged("a child that leaves"):
+        left = leave()
+    return answers.get(), child.exitcode, left, write()
+
+
+def leave():
+    child = os.fork()
+    if not child:
+        sys.exit(7)  # through everything that its parent has open
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def main():
