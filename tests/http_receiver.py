@@ -75,8 +75,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._take(body, int(argument) if kind == "partial" else 0)
         self.close_connection = self.close_connection or kind == "hang up"
 
+    def do_GET(self):
+        """Other products' clients ask whether they are known."""
+        self._answer(200, b'{"project_name": "local", "project_url": ""}', {"content-type": "application/json"})
+
     def _take(self, body, rejected):
         plain = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
+        if "logs" in self.path or self.headers["content-type"] != "application/x-protobuf":
+            self._answer(200, b"{}", {"content-type": "application/json"})  # other products' clients send more
+            return
         signal = "metrics" if "metrics" in self.path else "traces"
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.server.requests.append(Received(signal, headers, REQUESTS[signal].FromString(plain)))

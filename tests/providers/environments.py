@@ -31,7 +31,11 @@ CLIENTS = {
     "langchain": ("langchain-core>=1", "langchain-openai>=1", "langgraph>=1"),
     "pydantic_ai": ("pydantic-ai-slim[openai]>=2",),
     "openllmetry": ("openai>=2", "opentelemetry-instrumentation-openai>=0.45"),
-    "openinference": ("openai>=2", "openinference-instrumentation-openai>=0.1.30"),
+    "openinference": ("openai>=2", "openinference-instrumentation-openai>=0.1.30", "arize-phoenix-otel>=0.10"),
+    "logfire": ("logfire>=4",),
+    "langfuse": ("langfuse>=4",),
+    "traceloop": ("traceloop-sdk>=0.50", "openai>=2", "httpx"),
+    "distro": ("opentelemetry-distro[otlp]>=0.50b0", "opentelemetry-instrumentation-threading>=0.50b0"),
 }
 """What each environment is made for. Lower bounds only: the newest client is the one that changes under its users."""
 
