@@ -24,6 +24,7 @@ ROWS = (
     "create task",
     "to thread",
     "executor",
+    "instrumented threads",
     "process pool",
     "anyio",
     "fork",

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from opentelemetry import trace
 from opentelemetry.sdk.trace import Span
 
+from tta_observe import current_workflow
 from tta_observe.context import FRAME, INNERMOST, POSITION, WORKFLOW, Bound, Frame, WorkflowContext
 
 _HERE_TO_STAY = {"tta_observe.position"}  # of the last primitive: what runs next follows it
@@ -24,7 +25,7 @@ _HERE_TO_STAY = {"tta_observe.position"}  # of the last primitive: what runs nex
 
 def inside(name):
     """Note which span and workflow are current in the body of the observed function *name*."""
-    workflow = WORKFLOW.get()
+    workflow = current_workflow()
     _write(kind="inside", name=name, workflow=workflow and workflow.workflow_name, **_span())
 
 
