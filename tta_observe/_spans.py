@@ -21,7 +21,6 @@ from tta_observe.context import (
     FRAME,
     POSITION,
     Bound,
-    Carried,
     Frame,
     carried_position,
     current_frame,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from tta_observe._outcome import Outcome
     from tta_observe._telemetry import Slot
     from tta_observe._values import AttributeValue
-    from tta_observe.context import WorkflowContext
+    from tta_observe.context import Carried, WorkflowContext
     from tta_observe.usage import UsageSum
 
 _MOST_STEPS: Final = 99
@@ -65,8 +64,8 @@ class Current(Bound):
     ) -> None:
         self.span, self._frame = span, frame
         before = _otel_context.current()
-        position = POSITION.get_raw() or carried_position()
-        self.otel_context, attached = _otel_context.attach(span, Carried(workflow, frame, position))
+        carried: Carried = workflow, frame, POSITION.get_raw() or carried_position()
+        self.otel_context, attached = _otel_context.attach(span, carried)
         super().__init__((FRAME.set(frame), outer, attached, before, came_from))
 
     @property

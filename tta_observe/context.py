@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from contextvars_extras import ContextVarExt
 
@@ -113,14 +113,6 @@ class Frame:
         return self.steps is other.steps
 
 
-class Carried(NamedTuple):
-    """What travels inside the OpenTelemetry Context as well, and is read where our own variables are empty."""
-
-    workflow: WorkflowContext | None
-    frame: Frame | None
-    position: Position | None
-
-
 class State(NamedTuple):
     """All context variables at once, for generator shells; in the order of ``_VARIABLES``."""
 
@@ -135,36 +127,36 @@ FRAME: Final[ContextVarExt[Frame | None]] = ContextVarExt("tta_observe.frame", d
 POSITION: Final[ContextVarExt[Position | None]] = ContextVarExt("tta_observe.position", default=None)
 INNERMOST: Final[ContextVarExt[Bound | None]] = ContextVarExt("tta_observe.innermost", default=None)
 
+Carried: TypeAlias = "tuple[WorkflowContext | None, Frame | None, Position | None]"
+"""What travels inside the OpenTelemetry Context as well, and is read where our own variables are empty."""
+
 _VARIABLES: Final[tuple[ContextVarExt[Any], ...]] = (INNERMOST, WORKFLOW, FRAME, POSITION)
 
 
 def current_workflow() -> WorkflowContext | None:
     """Who and what the current code works for; in a thread that was handed an OpenTelemetry Context, what that says."""
     found: WorkflowContext | None = WORKFLOW.get_raw()
-    return found if found is not None else _carried().workflow
+    return found if found is not None else _carried()[0]
 
 
 def current_frame() -> Frame | None:
     """The block that encloses the current code, found in the same way."""
     found: Frame | None = FRAME.get_raw()
-    return found if found is not None else _carried().frame
+    return found if found is not None else _carried()[1]
 
 
 def carried_position() -> Position | None:
     """Where on the service map the code was that the current OpenTelemetry Context comes from."""
-    return _carried().position
+    return _carried()[2]
 
 
 def carry() -> tuple[Any, Any]:
     """Have our values travel inside the OpenTelemetry Context as they are now; the same as ``_otel_context.carry``."""
-    return _otel_context.carry(Carried(current_workflow(), current_frame(), POSITION.get_raw() or carried_position()))
-
-
-_NOTHING: Final = Carried(None, None, None)
+    return _otel_context.carry((current_workflow(), current_frame(), POSITION.get_raw() or carried_position()))
 
 
 def _carried() -> Carried:
-    return _otel_context.carried() or _NOTHING
+    return _otel_context.carried() or (None, None, None)
 
 
 def spend_in(spent: tuple[Spent, ...]) -> None:
