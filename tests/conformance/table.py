@@ -29,11 +29,15 @@ def _line(name, halves, width):
 
 
 def _details(outcome):
+    """What is wrong, each said once with all the cells that it is wrong in."""
+    found = {}
     for way, columns in outcome.wrong.items():
         for column, problems in columns.items():
             if problems:
-                yield f"{outcome.name}, {way}, {column}:"
-                yield textwrap.indent("\n".join(problems), "    ") + "\n"
+                found.setdefault("\n".join(problems), []).append(f"{way}: {column}")
+    for problems, cells in found.items():
+        yield f"{outcome.name}, {', '.join(cells)}"
+        yield textwrap.indent(problems, "    ") + "\n"
 
 
 def _end(outcomes):
