@@ -548,7 +548,7 @@ def test_named_store_that_is_none_is_an_error(content, tmp_path, capsys):
     ("arguments", "code", "said"),
     [
         (["reprot"], 2, "there is no command 'reprot'. Did you mean 'report'?"),
-        (["zzz\x1b[2J"], 2, r"there is no command 'zzz\x1b[2J'. Commands: report, demo, doctor, stack."),
+        (["zzz\x1b[2J"], 2, r"there is no command 'zzz\x1b[2J'. Commands: report, run, demo, doctor, stack."),
         (["report", "--since", "5x"], 2, "'5x' is no duration. Write a number and s, m, h or d"),
         (["report", "--nope"], 2, "unrecognized arguments: --nope"),
         (["--version"], 0, "tta-observe 0.1.0"),

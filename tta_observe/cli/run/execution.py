@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _OURS: Final = __name__.partition(".")[0] + "."
 
-_KEPT: Final = [sys.modules.get(MAIN)]
-"""The main module that we were started from: its frames are still in use, so it must not be emptied."""
+_LAUNCHER: Final = sys.modules.get(MAIN)
+"""The main module that we were started from. Kept: its frames are still in use, so it must not be emptied."""
 
 
 def execute(load: Callable[[], Source], rules: Sequence[Rule]) -> None:
@@ -34,7 +34,8 @@ def execute(load: Callable[[], Source], rules: Sequence[Rule]) -> None:
     except (CannotRun, SystemExit):
         raise
     except BaseException:
-        _hide_our_frames(sys.modules[MAIN])
+        main = sys.modules.get(MAIN)
+        _hide_our_frames({} if main is None or main is _LAUNCHER else vars(main))
         raise
 
 
@@ -47,12 +48,12 @@ def execute_as(name: str, source: Source, rules: Sequence[Rule]) -> ModuleType:
     return module
 
 
-def _hide_our_frames(main: ModuleType) -> None:
-    """Let the exception that is about to end the process be shown as without us."""
+def _hide_our_frames(main: dict[str, Any]) -> None:
+    """Let the exception that is about to end the process be shown as without us; *main* are the program's globals."""
     shown_by = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-        quietly(_strip, error, vars(main))
+        quietly(_strip, error, main)
         shown_by(kind, error, error.__traceback__)
 
     sys.excepthook = hook
