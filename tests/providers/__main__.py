@@ -1,5 +1,6 @@
 """
-Each provider's own client against what the provider documents, in an environment of its own.
+Other people's packages, each in an environment of its own: providers' clients against what the providers document,
+their telemetry beside ours, and programs out of their wheels.
 
 ``python tests/providers`` for all, ``python tests/providers openai cohere`` for some. Environments are made two at a
 time and kept; what cannot be made within ``TTA_BUILD_SECONDS`` (480) is left out, which is said and is no failure.

@@ -1,4 +1,4 @@
-"""One environment per client, kept in a cache: it holds the newest client and what the package depends on."""
+"""One environment per client or neighbour, kept in a cache: its newest release, and what the package depends on."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ CLIENTS = {
     "logfire": ("logfire>=4",),
     "langfuse": ("langfuse>=4",),
     "traceloop": ("traceloop-sdk>=0.50", "openai>=2", "httpx"),
+    "foreign": ("datasette>=0.64", "pydantic-ai-slim[cli]>=2"),
     "distro": ("opentelemetry-distro[otlp]>=0.50b0", "opentelemetry-instrumentation-threading>=0.50b0"),
 }
 """What each environment is made for. Lower bounds only: the newest client is the one that changes under its users."""
