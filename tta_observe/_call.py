@@ -172,7 +172,7 @@ class Live:
     def _end(self, ended_ns: int) -> None:
         totals: Totals | None = self.workflow.totals if self.workflow is not None else None
         if self._site.is_workflow and totals is not None:
-            _lost.closed(self._visit)
+            _lost.closed(self)
             end = partial(in_turn, self._end_workflow, totals, totals.primitives, ended_ns)
             _prices.in_order(end, needs_price=False)
             return
@@ -245,7 +245,7 @@ class Live:
         for source, kind, times in self._visit.edges:
             self.slot.record(CONNECTIONS, times, (source, self._site.name, kind), self._current.otel_context)
         if self._site.is_workflow:
-            _lost.opened(self._visit)
+            _lost.opened(self)
             self.slot.record(ACTIVE_WORKFLOWS, 1, self._owner())
 
     def _count_end(self, outcome: Outcome, duration_ms: float) -> None:

@@ -1,17 +1,17 @@
 """
-Context that was lost on the way to another thread: a thread and an executor start with an empty one.
+Context that was lost on the way to another thread, told: threads and executors start with an empty one.
 
 A primitive without a parent is meant so as a rule: a background job, or a request that is no workflow. It is called
-lost only while it can be proven that code inside an open workflow of this process had it run. One of these holds when
-it starts, in a thread that is not the main one, with neither a workflow nor a span around it:
+lost only where it is certain that an open workflow of this process had it run: in a thread that is not the main one,
+with neither a workflow nor a span around it, and
 
-- the thread of the workflow is in ``start()`` or ``join()`` of the very thread that the primitive runs in;
-- it hands the very call to an executor, or waits for its future: ``result()``, ``map()``, ``wait()``, ...;
-- an event loop handed the call to an executor, in a context that belongs to a workflow: ``run_in_executor()``.
+- the thread began while the workflow was open, and when that was opened, by no task, its thread was the only one of
+  the program, so that nobody else can have started the thread, or what started it; or
+- an event loop handed the work to an executor in a context that belongs to a workflow, as ``run_in_executor()`` does.
 
-Where nothing is proven nothing is said, and so the count is a lower bound: of a thread that is started and left alone,
-of work that waits in a queue, of processes nothing is known. Nothing is patched for it. Stacks are looked at by such
-primitives alone, while a workflow is open; one with a parent pays nothing. ``TTA_OBSERVE_LOST_CONTEXT=off`` ends it.
+Everywhere else nothing is said, so the count is a lower bound: in a server with many threads only the latter is seen,
+and of other processes nothing. Nothing is patched, no stack of another thread is touched (Python 3.11 may crash when
+that thread goes on meanwhile), and a primitive with a parent pays nothing. ``TTA_OBSERVE_LOST_CONTEXT=off`` ends it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import os
 import sys
 import threading
 from collections import Counter
-from itertools import islice
+from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 from tta_observe import semconv
 from tta_observe._guard import STATE, guarded, quietly, warn_once
+from tta_observe._owners import current_owner
 from tta_observe.context import workflow_in
 from tta_observe.instruments import CONTEXT_LOST
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from tta_observe._connections import Visit
+    from tta_observe._call import Live
     from tta_observe._sites import CallSite
     from tta_observe._telemetry import Slot
     from tta_observe.context import WorkflowContext
@@ -47,44 +48,33 @@ _MOST_LOOKS: Final = 100
 
 _MOST_NAMES: Final = 1000
 
-_OPEN: Final[dict[Visit, int]] = {}
-"""The workflows that are running in this process, and the threads that opened them."""
+_OPEN: Final[dict[Live, frozenset[int] | None]] = {}
+"""The workflows that are running; and the threads there were when one was opened that alone could start more."""
 
 _COUNTS: Final[Counter[str]] = Counter()
 _IN_VAIN: Final[Counter[str]] = Counter()
 
-_BLOCKED: Final = {
-    threading.Condition.wait.__code__,
-    threading.Thread.join.__code__,
-    getattr(threading.Thread, "_wait_for_tstate_lock", threading.Thread.join).__code__,  # Python 3.11 and 3.12
-}
-"""Where a thread is while it waits for another one, or for a future; ``self`` is for what."""
+_HELPERS: Final = ("tta-observe", "Otel")
+"""Names of threads that export telemetry begin with these: they start nothing that anybody wants to see."""
 
-_PLUMBING: Final = frozenset({"asyncio", "concurrent", "threading", "tta_observe", "wrapt"})
+_MOST_THREADS: Final = 16
+"""With more of them the program is a server, and a workflow one of many things that go on."""
+
+_PLUMBING: Final = frozenset({"asyncio", "concurrent", "contextvars", "threading", "tta_observe", "wrapt"})
 """Packages whose lines are not what anybody wrote to have something run."""
-
-_DEEPEST: Final = 6
-"""Above a thread that waits within ``submit()`` or ``map()`` there are so many frames at most."""
-
-_MAPPED: Final = "Executor.map.<locals>.result_iterator"
 
 _CHAINED: Final = "_chain_future.<locals>._call_set_state"
 """What an event loop adds to the future of an executor."""
 
 
-class _Proof(NamedTuple):
-    workflow: str
-    line: str | None
+def opened(run: Live) -> None:
+    """Note that *run*, of a workflow, begins in the current thread."""
+    _OPEN[run] = quietly(_threads_before)
 
 
-def opened(visit: Visit) -> None:
-    """Note that the workflow *visit* begins, in the current thread."""
-    _OPEN[visit] = threading.get_ident()
-
-
-def closed(visit: Visit) -> None:
+def closed(run: Live) -> None:
     """Note that it ended, wherever that is."""
-    _OPEN.pop(visit, None)
+    _OPEN.pop(run, None)
 
 
 def counts() -> dict[str, int]:
@@ -99,16 +89,26 @@ def look(slot: Slot, site: CallSite, workflow: WorkflowContext | None, anchor: i
 
     *workflow* is what the context says that it works for, *anchor* identifies the current OpenTelemetry span (0: none).
     """
-    if not _OPEN or anchor or site.is_workflow or (workflow is not None and workflow.workflow_name is not None):
-        return
+    if not _OPEN or anchor or (workflow is not None and workflow.workflow_name is not None):
+        return  # a workflow, too, works for itself
     if _IN_VAIN[site.name] >= _MOST_LOOKS or not _may_be_astray():
         return
-    proof: _Proof | None = quietly(_proof)
-    if proof is not None:
-        _IN_VAIN.pop(site.name, None)
-        _tell(slot, site, proof)
+    line = _line(sys._getframe()) or _definition(site)
+    future = quietly(_future)
+    name = quietly(_started_by) or quietly(_handed_over_in, future)
+    if name is not None:
+        _tell(slot, site, name, line)
     elif len(_IN_VAIN) < _MOST_NAMES or site.name in _IN_VAIN:
         _IN_VAIN[site.name] += 1
+        if future is not None:  # an event loop has just handed it over, and not yet said that it waits for the result
+            quietly(future.add_done_callback, partial(_look_again, slot, site, line))
+
+
+@guarded
+def _look_again(slot: Slot, site: CallSite, line: str, future: Any) -> None:
+    name = quietly(_handed_over_in, future)
+    if name is not None:
+        _tell(slot, site, name, line)
 
 
 def _may_be_astray() -> bool:
@@ -116,7 +116,8 @@ def _may_be_astray() -> bool:
     return not is_main and os.environ.get(SWITCH, "").strip().lower() != "off"
 
 
-def _tell(slot: Slot, site: CallSite, proof: _Proof) -> None:
+def _tell(slot: Slot, site: CallSite, workflow: str, line: str) -> None:
+    _IN_VAIN.pop(site.name, None)
     name = slot.bounds.value(semconv.PRIMITIVE_NAME, site.name)
     with STATE.lock:
         _COUNTS[name] += 1
@@ -127,8 +128,8 @@ def _tell(slot: Slot, site: CallSite, proof: _Proof) -> None:
         "no workflow. Hand over propagate(...) of what runs there, as in pool.submit(propagate(work), ...), "
         "Thread(target=propagate(work)) or run_in_executor(None, propagate(work)); asyncio.to_thread needs nothing. "
         "Further ones are counted by stats().lost_context alone; %s=off is for threads that are meant to be apart.",
-        proof.line or _line(sys._getframe()) or _definition(site),
-        proof.workflow,
+        line,
+        workflow,
         site.name,
         SWITCH,
     )
@@ -138,16 +139,26 @@ def _tell(slot: Slot, site: CallSite, proof: _Proof) -> None:
 # missing or a name is not met: `quietly` turns that into no proof.
 
 
-def _proof() -> _Proof | None:
-    future = _future()
-    waiting = next(_waiting(future), None)
-    if waiting is not None:
-        ident, frame = waiting
-        names = [visit.name for visit, opener in list(_OPEN.items()) if opener == ident and _is_current(visit)]
-        if names:
-            return _Proof(names[-1], _line(frame))
-    name = _handed_over_in(future) if future is not None else None
-    return _Proof(name, None) if name is not None else None
+def _threads_before() -> frozenset[int] | None:
+    """The threads that there are, when what runs in the current one alone can start others; else None."""
+    threads = list(threading._active.items()) if len(threading._active) <= _MOST_THREADS else []  # type: ignore[attr-defined]
+    here = threading.get_ident()
+    others = [thread for ident, thread in threads if ident != here]
+    if not threads or isinstance(current_owner(), ref):  # another task of the event loop can
+        return None
+    alone = all(thread.__dict__["_name"].startswith(_HELPERS) for thread in others)
+    return frozenset(ident for ident, _ in threads) if alone else None
+
+
+def _started_by() -> str | None:
+    """The workflow that must have started the current thread, or the thread that did."""
+    here = threading.get_ident()
+    if here not in threading._active:  # type: ignore[attr-defined]  # a library in C has started it
+        return None
+    # What has ended in its context goes on as a generator, between whose steps its consumer may start threads.
+    runs = [run for run, before in list(_OPEN.items()) if before is not None and here not in before]
+    names = [run.name for run in runs if not run.bound.ended]
+    return names[-1] if names else None
 
 
 def _future() -> Any:
@@ -162,43 +173,6 @@ def _future() -> Any:
                 values.clear()
             return future
     return None
-
-
-def _waiting(future: Any) -> Iterator[tuple[int, FrameType]]:
-    """Threads that wait for the current one, or for *future*, which it works for: identifier, and where they are."""
-    here = threading.get_ident()
-    thread: Any = threading._active.get(here)  # type: ignore[attr-defined]  # current_thread() would add one
-    if future is None:
-        awaited = [thread, thread._started._cond]
-    else:
-        waiters = [waiter.event._cond for waiter in list(future._waiters)]
-        awaited = [thread, future._condition, *waiters]
-    for ident, frame in sys._current_frames().items():
-        if ident != here and (_waits_for(frame, awaited) or (future is not None and _hands_over(frame, future))):
-            yield ident, frame
-
-
-def _waits_for(frame: FrameType, awaited: list[Any]) -> bool:
-    return frame.f_code in _BLOCKED and any(frame.f_locals["self"] is each for each in awaited)
-
-
-def _hands_over(frame: FrameType, future: Any) -> bool:
-    """Whether *frame* is in the midst of ``submit()`` or ``map()`` that *future* comes from."""
-    submit = sys.modules["concurrent.futures.thread"].ThreadPoolExecutor.submit.__code__
-    for each in islice(_stack(frame), _DEEPEST):
-        if each.f_code is submit:  # it has started another thread, which was faster
-            return each.f_locals["f"] is future
-        if each.f_code.co_qualname == _MAPPED:  # it waits for one of many
-            return any(other is future for other in list(each.f_locals["fs"]))
-    return False
-
-
-def _is_current(visit: Visit) -> bool:
-    """Whether the thread that opened *visit* is in it now: another task of the same event loop is not."""
-    if not isinstance(visit.owner, ref):
-        return True
-    task: Any = visit.owner()
-    return task is not None and sys.modules["asyncio"].current_task(task.get_loop()) is task
 
 
 def _handed_over_in(future: Any) -> str | None:

@@ -30,7 +30,7 @@ _OTLP: Final = tuple(
     )
 )  # fmt: skip
 _TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
-_OURS: Final = ("TTA_OBSERVE_EXPORTER", "TTA_OBSERVE_STORE")
+_OURS: Final = ("TTA_OBSERVE_EXPORTER", "TTA_OBSERVE_STORE", "TTA_OBSERVE_LOST_CONTEXT")
 _KNOWN: Final = (*_OTLP, *_OURS, _TEMPORALITY, "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION")
 _PREFIXES: Final = ("OTEL_", "TTA_OBSERVE_")
 _SAMPLERS: Final = (
@@ -38,7 +38,7 @@ _SAMPLERS: Final = (
     "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio",
 )  # fmt: skip
 _HARMLESS: Final = re.compile(
-    r"none|console|otlp|local|auto|prometheus|grpc|http/protobuf|http/json|true|false|gzip|cumulative|delta|lowmemory"
+    r"none|console|otlp|local|auto|prometheus|grpc|http/protobuf|http/json|true|false|gzip|cumulative|delta|lowmemory|off"
     rf"|{'|'.join(_SAMPLERS)}|\d{{1,9}}(\.\d{{1,9}})?",
     re.IGNORECASE,
 )

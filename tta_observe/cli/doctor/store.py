@@ -6,20 +6,24 @@ import os
 import shutil
 import stat
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from tta_observe import semconv
 from tta_observe.cli.doctor import ledgers
 from tta_observe.cli.doctor.attempts import PATIENCE_S, within
 from tta_observe.cli.doctor.findings import Group
 from tta_observe.cli.words import a_while, clock, count, plain_text
+from tta_observe.instruments import CONTEXT_LOST
 from tta_observe.local import exports, queries
 from tta_observe.local.errors import StoreError, StoreMissing
+from tta_observe.local.increases import increases
 from tta_observe.local.paths import store_path
 from tta_observe.local.reader import StoreReader
+from tta_observe.local.rows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tta_observe._settings import Settings
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 STORE: Final = Group("Local store")
 
 _LOW_BYTES: Final = 50 * 2**20
+_DAY_NS: Final = 24 * 3600 * 1_000_000_000
+_MOST_NAMES: Final = 5
 _AHEAD_S: Final = 5.0
 """A measurement this far ahead of the clock was made by another clock."""
 
@@ -36,6 +42,13 @@ _MOST_PROCESSES: Final = 5
 """Whose ledgers are shown."""
 
 _TRY: Final = "Call tta_observe.configure() in your program, or try:\n  tta-observe demo"
+_PROPAGATE: Final = """\
+Hand over propagate(...) of what runs in the other thread, whichever of these starts it; the log names the line:
+  pool.submit(tta_observe.propagate(work), ...)
+  threading.Thread(target=tta_observe.propagate(work))
+  loop.run_in_executor(None, tta_observe.propagate(work), ...)
+Where threads are meant to be apart from the workflows that start them:
+  TTA_OBSERVE_LOST_CONTEXT=off"""
 _ELSEWHERE: Final = "Name a file that you own:\n  TTA_OBSERVE_STORE=telemetry.db"
 
 
@@ -57,6 +70,8 @@ class StoreFacts:
     """Processes that write to it now."""
     ledgers: tuple[LedgerRow, ...] = ()
     """What became of the spans of the latest processes."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """Executions of the last day that lost their context, by primitive."""
 
 
 def check(settings: Settings) -> list[Finding]:
@@ -81,11 +96,12 @@ def gather(path: Path, now_ns: int) -> StoreFacts:
             last_ns = queries.last_measurement(store)
             live = sum(process.alive for process in queries.processes(store, now_ns))
             told = exports.ledgers(store, now_ns, now_ns - queries.SILENT_NS, _MOST_PROCESSES)
+            lost = _lost(store, Window(now_ns - _DAY_NS, now_ns))
     except StoreMissing:
         return facts
     except StoreError as error:
         return replace(facts, unreadable=str(error))
-    return replace(facts, last_ns=last_ns, live=live, ledgers=told)
+    return replace(facts, last_ns=last_ns, live=live, ledgers=told, lost=lost)
 
 
 def judge(facts: StoreFacts) -> Iterator[Finding]:
@@ -101,6 +117,8 @@ def judge(facts: StoreFacts) -> Iterator[Finding]:
     if facts.unreadable is None:
         yield _measured(facts)
     yield from ledgers.judge(STORE, facts.ledgers)
+    if facts.lost:
+        yield STORE.warning("lost context", _told(facts.lost), _PROPAGATE)
 
 
 def _measured(facts: StoreFacts) -> Finding:
@@ -112,6 +130,19 @@ def _measured(facts: StoreFacts) -> Finding:
         found = f"the last is {a_while(-age_s)} ahead of this clock, {live}"
         return STORE.warning("measurements", found, "Set the clocks right, e.g. timedatectl set-ntp true")
     return STORE.ok("measurements", f"the last {a_while(max(age_s, 0))} ago, {clock(facts.last_ns)}, {live}")
+
+
+def _lost(store: StoreReader, window: Window) -> dict[str, int]:
+    found = increases(store, CONTEXT_LOST, window, lambda labels: labels.get(semconv.PRIMITIVE_NAME, queries.UNKNOWN))
+    return {name: round(times) for name, times in found.items() if times}
+
+
+def _told(lost: Mapping[str, int]) -> str:
+    """The most frequent first."""
+    names = sorted(lost, key=lambda name: (-lost[name], name))
+    shown = [f"{plain_text(name)} {count(lost[name])} times" for name in names[:_MOST_NAMES]]
+    more = [f"{count(len(names) - _MOST_NAMES)} more"] if len(names) > _MOST_NAMES else []
+    return f"in the last day workflows had these run in other threads without it: {', '.join([*shown, *more])}"
 
 
 def _is_there(path: Path) -> bool:
