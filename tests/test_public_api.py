@@ -22,6 +22,7 @@ EXPORTED = {
     "flush",
     "instrument",
     "primitive",
+    "propagate",
     "record_cache_operation",
     "record_connection",
     "record_execution",

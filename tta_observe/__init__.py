@@ -12,6 +12,7 @@ from tta_observe._cache import record_cache_operation
 from tta_observe._llm import record_llm_tokens, record_llm_usage
 from tta_observe._patching import instrument, uninstrument
 from tta_observe._primitive import primitive, step, traced_primitive
+from tta_observe._propagation import propagate
 from tta_observe._recording import record_connection, record_execution
 from tta_observe._traced_cache import traced_cache
 from tta_observe._workflow import agent, bound_context, current_workflow, set_attributes, workflow
@@ -38,6 +39,7 @@ __all__ = [
     "flush",
     "instrument",
     "primitive",
+    "propagate",
     "record_cache_operation",
     "record_connection",
     "record_execution",

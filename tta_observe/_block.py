@@ -32,8 +32,8 @@ class Binding(Bound):
         """*alone*: no span follows that would take it along inside the OpenTelemetry Context."""
         self.value = value
         before, otel_before = WORKFLOW.get_raw(), _otel_context.current()
-        token = WORKFLOW.set(value)
-        super().__init__((token, before, *(carry() if alone else (None, None)), otel_before))
+        carrying = carry(value) if alone else (None, None)  # first, because it needs the most of the stack
+        super().__init__((WORKFLOW.set(value), before, *carrying, otel_before))
 
     @property
     def bound(self) -> Bound:

@@ -6,7 +6,7 @@ A copy of our own values travels inside, for a thread that was handed that Conte
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 try:
     from opentelemetry import context as _context
@@ -19,6 +19,10 @@ else:
     # What makes a span current is a key of which OpenTelemetry tells the value alone.
     _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())), "")
     _CARRIED_KEY = _context.create_key("tta_observe")
+
+
+Parent: TypeAlias = tuple[int, int, int, tuple[tuple[str, str], ...]]
+"""Trace and span identifier, flags and trace state of W3C Trace Context."""
 
 
 def attach(span: Any, carried: object) -> tuple[Any, Any]:
@@ -86,6 +90,21 @@ def span_context() -> Any:
     """Identifiers and flags of the current span, recorded or not; None without one."""
     found = trace.get_current_span().get_span_context() if INSTALLED else None
     return found if found is not None and found.is_valid else None
+
+
+def continued(parent: Parent, *, is_remote: bool) -> Any:
+    """The span that *parent* tells of, which somebody else records."""
+    trace_id, span_id, flags, state = parent
+    found = trace.SpanContext(trace_id, span_id, is_remote, trace.TraceFlags(flags), trace.TraceState(list(state)))
+    return trace.NonRecordingSpan(found)
+
+
+def parent_here() -> Parent | None:
+    """The current span as it can be told to others; None without one."""
+    found = span_context()
+    if found is None:
+        return None
+    return found.trace_id, found.span_id, int(found.trace_flags), tuple(found.trace_state.items())
 
 
 def span_anchor() -> int:

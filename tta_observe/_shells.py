@@ -1,5 +1,5 @@
 """
-Thin shells that put one observed call around a function, one for each of the four shapes.
+Thin shells that put one observed call around a function, one for each of the five shapes.
 
 The shells know nothing of spans: they open something, run the function, and close it with what was raised.
 """
@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from tta_observe import _garbage, _generators, _streams
 from tta_observe._observed import observed
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tta_observe._generators import Opened, Opener
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+Shape: TypeAlias = Literal["plain", "coroutine", "generator", "async generator", "awaitable generator"]
 
 _CLASSMETHODS: Final = ("__init_subclass__", "__class_getitem__")
 """Classmethods that Python makes by itself, but only of its own functions."""
@@ -47,7 +49,7 @@ def observe(function: F, opener: Opener, again: Callable[[Any], Any]) -> F:
     target: Any = function
     if isinstance(target, (classmethod, staticmethod)):
         return cast("F", type(target)(observe(target.__func__, opener, again)))
-    made = observed(target, _shell(target)(opener), again)
+    made = observed(target, _SHELLS[shape(target)](opener), again)
     implicit = inspect.isfunction(target) and target.__name__ in _CLASSMETHODS
     return cast("F", classmethod(made) if implicit else made)
 
@@ -81,15 +83,16 @@ def refuse_class(function: object, decorator: str) -> None:
         raise ConfigurationError(f"@{decorator} decorates functions, not {function!r}. Write @{decorator} above a def.")
 
 
-def _shell(function: Any) -> Callable[[Opener], Any]:
+def shape(function: Any) -> Shape:
+    """Which of the five shapes *function* has, whatever it is wrapped in."""
     inner = inner_function(function)
     if _is_awaitable_generator(inner):
-        return _awaitable_generator_shell
+        return "awaitable generator"
     if inspect.iscoroutinefunction(inner) or _is_marked(inner):
-        return _coroutine_shell
+        return "coroutine"
     if inspect.isasyncgenfunction(inner):
-        return _async_generator_shell
-    return _generator_shell if inspect.isgeneratorfunction(inner) else _plain_shell
+        return "async generator"
+    return "generator" if inspect.isgeneratorfunction(inner) else "plain"
 
 
 def _is_marked(function: Any) -> bool:
@@ -130,7 +133,7 @@ def _told(opened: Opened, result: Any) -> Any:
     return result
 
 
-class _Pending:
+class Pending:
     """A coroutine that has not started; closed when it never does, because Python warns of the one around it."""
 
     __slots__ = ("_awaitable",)
@@ -139,6 +142,7 @@ class _Pending:
         self._awaitable = awaitable
 
     def take(self) -> Any:
+        """The coroutine, to be awaited."""
         awaitable, self._awaitable = self._awaitable, None
         return awaitable
 
@@ -148,7 +152,7 @@ class _Pending:
 
 
 def _coroutine_shell(opener: Opener) -> Any:
-    async def run(pending: _Pending, args: Any, kwargs: Any) -> Any:
+    async def run(pending: Pending, args: Any, kwargs: Any) -> Any:
         opened = _garbage.safely(opener, args, kwargs) if _garbage.COLLECTING else opener(args, kwargs)
         if opened is None:
             return await pending.take()
@@ -165,7 +169,7 @@ def _coroutine_shell(opener: Opener) -> Any:
     def shell(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         # Called here, so that wrong arguments fail where the function is called, as without us.
         awaitable = wrapped(*args, **kwargs)
-        return _generators.named(run(_Pending(awaitable), args, kwargs), awaitable)
+        return _generators.named(run(Pending(awaitable), args, kwargs), awaitable)
 
     return shell
 
@@ -200,3 +204,12 @@ def _async_generator_shell(opener: Opener) -> Any:
         )
 
     return shell
+
+
+_SHELLS: Final[dict[Shape, Callable[[Opener], Any]]] = {
+    "plain": _plain_shell,
+    "coroutine": _coroutine_shell,
+    "generator": _generator_shell,
+    "async generator": _async_generator_shell,
+    "awaitable generator": _awaitable_generator_shell,
+}

@@ -150,9 +150,9 @@ def carried_position() -> Position | None:
     return _carried()[2]
 
 
-def carry() -> tuple[Any, Any]:
-    """Have our values travel inside the OpenTelemetry Context as they are now; the same as ``_otel_context.carry``."""
-    return _otel_context.carry((current_workflow(), current_frame(), POSITION.get_raw() or carried_position()))
+def carry(workflow: WorkflowContext | None) -> tuple[Any, Any]:
+    """Have *workflow* and what else is current travel inside the OpenTelemetry Context: see ``_otel_context.carry``."""
+    return _otel_context.carry((workflow, current_frame(), POSITION.get_raw() or carried_position()))
 
 
 def _carried() -> Carried:
