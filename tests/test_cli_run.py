@@ -480,6 +480,22 @@ def test_telemetry_that_is_switched_off_stays_off(variables, tmp_path):
     assert not (tmp_path / "store.db").exists()
 
 
+def test_program_runs_where_the_working_directory_is_gone(tmp_path):
+    """
+    It happens to programs that are started by others; Python itself does not mind.
+    """
+    written(tmp_path, {"app.py": APP, "pyproject.toml": NAMED})
+    gone = "import os, sys\nos.mkdir('gone')\nos.chdir('gone')\nos.rmdir('../gone')\nos.execv(sys.executable, {})"
+
+    plain, run = (
+        ended(start(tmp_path, "-c", gone.format([sys.executable, *more, str(tmp_path / "app.py"), "4"])))
+        for more in ((), RUN)
+    )
+
+    assert (0, "2.5\n") == (plain.code, plain.out)
+    assert plain == run
+
+
 def test_store_that_cannot_be_written_changes_nothing(tmp_path):
     """
     Telemetry that fails is the telemetry's problem.

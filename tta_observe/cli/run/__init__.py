@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tta_observe._guard import quietly, swallow
 from tta_observe._settings import file
 from tta_observe.cli.run.ending import Ending
 from tta_observe.cli.run.execution import execute
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     except ConfigurationError as error:
         return _refused(str(error), _TYPED_WRONGLY)
     program.enter()
+    collect_notes()
     session = Session.new(
         settings, program.main_names(), program=program.names[0], service=options.service, store=options.store
     )
@@ -58,7 +60,9 @@ def _run(program: Program, session: Session, *, is_report: bool) -> int:
         rules = session.observe()
     except ConfigurationError as error:
         return _refused(str(error), _TYPED_WRONGLY)
-    collect_notes()
+    except Exception as error:  # noqa: BLE001 - then nothing is observed, but the program runs
+        swallow("tta-observe run", error)
+        rules = []
     ending = Ending(session, rules, is_report=is_report)
     # Before the package's own, which delivers: what is registered last is called first.
     atexit.register(ending)
@@ -70,15 +74,22 @@ def _run(program: Program, session: Session, *, is_report: bool) -> int:
         ending.is_silent = True
         return _refused(str(error), error.code)
     finally:
-        ending.program_ended()
+        quietly(ending.program_ended)
     return 0
 
 
 def _settings(options: argparse.Namespace, program: Program) -> FileSettings:
-    found = file.read(options.config) if options.config else file.find([program.near.absolute(), Path.cwd()])
+    found = file.read(options.config) if options.config else file.find(_absolute(program.near, Path()))
     if options.verbose:
         _say(f"reading {found.path}" if found.path else "there is no [tool.tta_observe] here")
     return found
+
+
+def _absolute(*places: Path) -> list[Path]:
+    try:
+        return [place.absolute() for place in places]
+    except OSError:  # the working directory has been removed
+        return [place for place in places if place.is_absolute()]
 
 
 def _refused(problem: str, code: int) -> int:

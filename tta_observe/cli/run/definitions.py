@@ -12,7 +12,7 @@ import sys
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from tta_observe._guard import guarded, warn_once
+from tta_observe._guard import guarded, swallow, warn_once
 from tta_observe._patching.finding import close_to
 from tta_observe.cli.run.program import CannotRun
 from tta_observe.errors import ConfigurationError
@@ -49,7 +49,17 @@ def compiled(source: Source, rules: Sequence[Rule]) -> CodeType:
     """
     if source.text is None or not rules:
         return source.compiled()
-    tree: Any = compile(source.text, source.file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    try:
+        return _followed(source, rules)
+    except (CannotRun, SyntaxError):
+        raise
+    except Exception as error:  # noqa: BLE001 - Python may compile what we cannot follow
+        swallow("tta-observe run", error)
+        return source.compiled()
+
+
+def _followed(source: Source, rules: Sequence[Rule]) -> CodeType:
+    tree: Any = compile(source.text or "", source.file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     names = _names(tree)
     for rule in rules:
         _refuse_unknown(rule, names)

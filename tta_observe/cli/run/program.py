@@ -128,7 +128,7 @@ def source_of_module(name: str) -> Source:
 
 def _script(given: str, arguments: Sequence[str]) -> Program:
     path = given if Path(given).exists() else _on_path(given)
-    absolute = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - Python does not tidy it up either
+    absolute = _from_here(path)
     argv = [path, *arguments]
     importer = pkgutil.get_importer(absolute)
     if importer is not None:  # a directory or an archive
@@ -148,13 +148,13 @@ def _module(name: str, arguments: Sequence[str]) -> Program:
         return source
 
     names = (name, f"{name}.{MAIN}")
-    return Program(names, ["-m", *arguments], os.getcwd(), Path.cwd(), load)  # noqa: PTH109 - sys.path holds text
+    return Program(names, ["-m", *arguments], _from_here(""), Path(), load)
 
 
 def _command(code: str, arguments: Sequence[str]) -> Program:
     names = {"__doc__": None, "__package__": None, "__spec__": None, "__loader__": BuiltinImporter}
     source = Source(names, "<string>", code + "\n")
-    return Program(("command",), ["-c", *arguments], "", Path.cwd(), lambda: source)
+    return Program(("command",), ["-c", *arguments], "", Path(), lambda: source)
 
 
 def _source_of_archive(spec: ModuleSpec) -> Source:
@@ -191,8 +191,7 @@ def _on_path(given: str) -> str:
     """
     found = None if os.sep in given else shutil.which(given)
     if found is None:
-        path = os.path.join(os.getcwd(), given)  # noqa: PTH109, PTH118 - as Python says it
-        raise CannotRun(f"can't open file {path!r}: [Errno 2] No such file or directory", 2)
+        raise CannotRun(f"can't open file {_from_here(given)!r}: [Errno 2] No such file or directory", 2)
     interpreter = _interpreter_of(found)
     if interpreter is None:
         raise CannotRun(f"{found} is no Python script. Name a script, or a module with -m.", 2)
@@ -201,9 +200,19 @@ def _on_path(given: str) -> str:
     return found
 
 
+def _from_here(path: str) -> str:
+    try:
+        return os.path.join(os.getcwd(), path) if path else os.getcwd()  # noqa: PTH109, PTH118 - not tidied up either
+    except OSError:  # the working directory has been removed
+        return path
+
+
 def _interpreter_of(path: str) -> str | None:
-    with Path(path).open("rb") as file:
-        first, second = file.readline(512), file.readline(512)
+    try:
+        with Path(path).open("rb") as file:
+            first, second = file.readline(512), file.readline(512)
+    except OSError:
+        return None
     if not first.startswith(b"#!"):
         return None
     # The path may be too long for the first line: then pip has a shell read it from the second.
