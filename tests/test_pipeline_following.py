@@ -170,3 +170,19 @@ print(delivered())
 """
 
     assert ["[True, 1]"] == application(source, tmp_path)
+
+
+def test_calls_whose_prices_are_being_read_reach_a_provider_that_ends_with_the_process(tmp_path):
+    """
+    Their spans end late; a pipeline that was set up last ends first, and takes nothing any more.
+    """
+    source = """
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+tta_observe.configure()
+own_tracers(ConsoleSpanExporter(formatter=lambda span: span.name + " "))
+with tta_observe.workflow("chat"), tta_observe.primitive("ask", type="llm"):
+    tta_observe.record_llm_usage(provider="openai", model="gpt-4o", prompt_tokens=10)
+"""
+
+    assert ["primitive.llm.execute workflow.chat.execute "] == application(source, tmp_path)

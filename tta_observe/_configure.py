@@ -280,7 +280,7 @@ def _built(settings: Settings, tracer_provider: Any, meter_provider: Any) -> Pip
         hint = "nothing is recorded: opentelemetry-sdk cannot be imported (%s). Look at the OTEL_*_LIMIT variables."
         _guard.warn_once("no-sdk", hint, error)
         return None
-    return _guard.guarded(_pipeline.build)(settings, tracer_provider, meter_provider)
+    return _guard.guarded(_pipeline.build)(settings, tracer_provider, meter_provider, _at_exit)
 
 
 def _slot(settings: Settings, pipeline: Pipeline) -> _telemetry.Slot:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 
@@ -28,12 +29,23 @@ def around(peer):
         inside()
 
 
+@traced_primitive(type="llm", action="generate")
+def ask():
+    import openai  # of some environments
+
+    with openai.OpenAI(api_key="none") as client:
+        return client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello!"}])
+
+
 def work(peer):
-    """Two traces, of which the one begins with theirs and the other with ours."""
+    """Two traces, of which one begins with theirs and one with ours; a third asks a model, if there is one."""
     with peer.span("theirs.root"), workflow("ours.job"):
         around(peer)
     with workflow("ours.batch"), peer.span("theirs.middle"):
         inside()
+    if "OPENAI_BASE_URL" in os.environ:
+        with workflow("ours.chat"):
+            ask()
 
 
 def providers():

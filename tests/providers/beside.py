@@ -16,7 +16,7 @@ from typing import NamedTuple
 from http_receiver import receiving_http
 from receiver import attributes_of, spans_of
 
-from tta_observe.instruments import EXECUTIONS
+from tta_observe.instruments import EXECUTIONS, LLM_TOKENS
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +38,9 @@ WHOLE = (BATCH, JOB)
 RUNS = 5
 """Executions of our workflows and primitives in it."""
 
+INPUT, OUTPUT = 2006, 300
+"""Tokens of the documented answer of the model."""
+
 DELTA = 1
 
 
@@ -46,6 +49,8 @@ class Span(NamedTuple):
     id: str
     parent: str | None
     name: str
+    tokens: int = 0
+    """What backends add up as input."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Place:
     executions: int
     """By our metrics."""
     services: frozenset[str] = frozenset()
+    tokens: int = 0
+    """By our metrics; of our store alone."""
 
     @property
     def traces(self):
@@ -131,6 +138,19 @@ def check_ended_well(outcome):
     assert outcome.exit_s < max(2.0, outcome.ran_s)  # on a machine that is busy with other things, all takes its time
 
 
+def check_one_bill(outcome, their_span):
+    """One call, two spans: ours knows what it is in, theirs has the tokens that backends add up."""
+    chat = {
+        "workflow.ours.chat.execute": None,
+        "primitive.llm.generate": "workflow.ours.chat.execute",
+        their_span: "primitive.llm.generate",
+    }
+
+    assert chat in outcome.their.traces
+    assert {their_span: INPUT} == {span.name: span.tokens for span in outcome.their.spans if span.tokens}
+    assert INPUT + OUTPUT == outcome.store.tokens
+
+
 def check_arrived(place, *, traces=WHOLE, executions=RUNS):
     """Each span and each execution is there once, under its parent."""
     assert [] == place.twice
@@ -144,8 +164,12 @@ def _arrived(receiver):
         for resource, _, span in spans_of(request.message):
             services.add(resource["service.name"])
             ids = span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex() or None
-            spans.append(Span(*ids, span.name))
+            spans.append(Span(*ids, span.name, _input_tokens(attributes_of(span))))
     return Place(tuple(spans), _executions(receiver.of("metrics")), frozenset(services))
+
+
+def _input_tokens(attributes):
+    return attributes.get("gen_ai.usage.input_tokens", 0) or attributes.get("llm.token_count.prompt", 0)
 
 
 def _executions(requests):
@@ -168,9 +192,13 @@ def _stored(path):
         return NOTHING
     with sqlite3.connect(path) as store:
         spans = store.execute("SELECT trace_id, span_id, parent_id, name FROM spans").fetchall()
-        (executions,) = store.execute(
-            "SELECT sum(newest) FROM (SELECT max(value) AS newest FROM points JOIN series ON series.id = points.series"
-            " WHERE instrument = ? GROUP BY series)",
-            [EXECUTIONS.name],
-        ).fetchone()
-    return Place(tuple(Span(*row) for row in spans), int(executions or 0))
+        executions, tokens = (_counted(store, spec.name) for spec in (EXECUTIONS, LLM_TOKENS))
+    return Place(tuple(Span(*row) for row in spans), executions, tokens=tokens)
+
+
+def _counted(store, instrument):
+    newest = store.execute(
+        "SELECT max(value) FROM points JOIN series ON series.id = points.series WHERE instrument = ? GROUP BY series",
+        [instrument],
+    )
+    return sum(int(value) for (value,) in newest)

@@ -33,7 +33,7 @@ from tta_observe._redact import Redactor
 from tta_observe._values import clean_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricReader
 
@@ -100,11 +100,17 @@ class Pipeline:
         return all(results) and not self.left_out
 
 
-def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any = None) -> Pipeline:
+def build(
+    settings: Settings,
+    tracer_provider: Any = None,
+    meter_provider: Any = None,
+    at_exit: Callable[[], None] | None = None,
+) -> Pipeline:
     """
     Make the providers and lanes that *settings* ask for; the application's own are used where it has any.
 
-    Never raises for an exporter that cannot be made: that one is left out, with one warning.
+    Never raises for an exporter that cannot be made: that one is left out, with one warning. *at_exit*, which ends the
+    pipeline with the process, is called before a provider ends that the application sets later.
     """
     tracers = _application(trace.get_tracer_provider()) if tracer_provider is None else tracer_provider
     meters = _application(metrics.get_meter_provider()) if meter_provider is None else meter_provider
@@ -113,10 +119,12 @@ def build(settings: Settings, tracer_provider: Any = None, meter_provider: Any =
     made = {name: _outlet(settings, name, signals) for name, signals in wanted.items()}
     lanes = tuple(lane for lane in made.values() if lane is not None)
     join = partial(_join, settings, lanes)
-    if tracers is not None:
+    if tracers is None:
+        tracers = Following(_with_processors(_own_tracers(settings, resource), lanes), join, at_exit)
+    else:
         join(tracers)
     pipeline = Pipeline(
-        Following(_with_processors(_own_tracers(settings, resource), lanes), join) if tracers is None else tracers,
+        tracers,
         _with_readers(meters, lanes, resource),
         lanes,
         left_out=any(lane is None and name != "prometheus" for name, lane in made.items()),

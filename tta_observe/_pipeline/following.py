@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,9 @@ class Following:
     gets one. *join* is called with the application's provider before the first span starts there.
     """
 
-    def __init__(self, own: Any, join: Callable[[Any], None]) -> None:
+    def __init__(self, own: Any, join: Callable[[Any], None], at_exit: Callable[[], None] | None = None) -> None:
         self.provider = own
+        self._at_exit = at_exit
         self._tracer = own.get_tracer(semconv.SCOPE)
         self._join = join
         self._lock = threading.Lock()
@@ -46,3 +48,6 @@ class Following:
             return
         self._join(provider)
         self._tracer, self.provider = provider.get_tracer(semconv.SCOPE), provider
+        if self._at_exit is not None:  # what is set up last ends first: spans that wait for a price would come too late
+            atexit.unregister(self._at_exit)
+            atexit.register(self._at_exit)

@@ -9,7 +9,9 @@ instrumentation of threads on, and prints where it sends to.
 from __future__ import annotations
 
 import pytest
-from providers.beside import RUNS, WHOLE, application, check_arrived, check_ended_well
+from providers.beside import RUNS, WHOLE, application, check_arrived, check_ended_well, check_one_bill
+from providers.server import answer_server
+from providers.underneath import ANSWER
 
 
 @pytest.mark.parametrize("end", ["nobody", "theirs", "ours"])
@@ -34,3 +36,14 @@ def test_the_endpoint_of_the_environment_gets_everything_once(tmp_path, first):
     check_arrived(outcome.collector)
     assert WHOLE == outcome.their.traces
     assert () == outcome.store.spans
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_a_call_of_a_model_is_billed_once(tmp_path, first):
+    """Its instrumentation and our primitive both know the tokens; a backend that gets both spans adds up one."""
+    with answer_server() as server:
+        server.document = ANSWER
+        outcome = application("traceloop.peer", first, tmp_path, OPENAI_BASE_URL=server.url)
+
+    check_ended_well(outcome)
+    check_one_bill(outcome, "openai.chat")
