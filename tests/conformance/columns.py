@@ -39,7 +39,7 @@ def context(row, facts, bare):
             yield f"around {seen['what']}: {', '.join(seen['changed'])} changed"
         if seen["kind"] == "inside":
             inside[seen["name"]].add(seen["span"])
-            yield from _wrong_inside(seen, spans.get(seen["span"]))
+            yield from _wrong_inside(seen, spans.get(seen["span"]), spans)
     if not any(seen["kind"] == "compared" for seen in facts.probes):
         yield "nothing was compared"
     for name, shown in _by_name(facts).items():
@@ -100,13 +100,21 @@ def judge(row, facts, bare):
     return {title: list(column(row, facts, bare)) for title, column in COLUMNS.items()}
 
 
-def _wrong_inside(seen, span):
+def _wrong_inside(seen, span, spans):
     if span is None:
         yield f"inside {seen['name']}: a span is current that never ended, {seen['span']}"
     elif span.attributes.get("primitive.name") != seen["name"]:
         yield f"inside {seen['name']}: {span.attributes.get('primitive.name', span.name)} is the current span"
-    elif span.attributes.get("workflow.name") != seen["workflow"]:
-        yield f"inside {seen['name']}: workflow {seen['workflow']}, on its span {span.attributes.get('workflow.name')}"
+    elif {seen["workflow"], span.attributes.get("workflow.name")} != {workflow := _workflow_around(span, spans)}:
+        said = f"{seen['workflow']}, on its span {span.attributes.get('workflow.name')}"
+        yield f"inside {seen['name']}: workflow {said} instead of {workflow}"
+
+
+def _workflow_around(span, spans):
+    """The nearest workflow that *span* is, or is inside."""
+    while span is not None and span.attributes.get("primitive.type") != "workflow":
+        span = spans.get(span.parent_id)
+    return span and span.attributes["primitive.name"]
 
 
 def _by_name(facts):

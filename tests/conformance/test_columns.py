@@ -27,6 +27,7 @@ BARE = Facts("4\n", 0)
 def span(name, parent, *, ended="success", error=None, early=False, **attributes):
     """A span of the store as the package writes it."""
     attributes |= {"primitive.name": name, "execution.status": ended, "workflow.name": "review"}
+    attributes |= {"primitive.type": "workflow" if name == "review" else "tool"}
     attributes |= ({"error.type": error} if error else {}) | ({"execution.closed_early": True} if early else {})
     called = "workflow.review.execute" if name == "review" else f"primitive.tool.{attributes.pop('action', 'call')}"
     return Span(called, "t-1", f"{name}-{ended}-{error}", parent, 1, attributes)
@@ -86,7 +87,7 @@ def test_what_is_as_expected_is_green():
     [
         ("result", replace(GOOD, printed="5\n")),
         ("result", replace(GOOD, code=1)),
-        ("parent", replace(GOOD, spans=(ROOT, replace(SPANS[1], parent_id=None), SPANS[2]))),
+        ("parent", replace(GOOD, spans=(*SPANS[:2], replace(SPANS[2], parent_id=SPANS[1].span_id)))),
         ("parent", replace(GOOD, spans=(ROOT, replace(SPANS[1], trace_id="t-2"), SPANS[2]))),
         ("parent", replace(GOOD, spans=(ROOT, SPANS[1], replace(SPANS[2], name="primitive.tool.call")))),
         ("context", replace(GOOD, probes=(*PROBES, {"kind": "compared", "what": "a call", "changed": ["tta.frame"]}))),
@@ -106,6 +107,14 @@ def test_what_is_as_expected_is_green():
 def test_each_column_sees_its_own(column, facts):
     """A column that cannot fail, or one that fails for another, says nothing."""
     assert [column] == red(facts)
+
+
+def test_a_lost_workflow_is_seen():
+    """Where the function and its span agree that there is none, too."""
+    lost = replace(SPANS[1], attributes={**SPANS[1].attributes, "workflow.name": None})
+    probes = tuple({**seen, "workflow": None} if seen.get("span") == lost.span_id else seen for seen in PROBES)
+
+    assert ["context"] == red(replace(GOOD, spans=(ROOT, lost, SPANS[2]), probes=probes))
 
 
 def test_a_lost_status_is_seen():
@@ -155,7 +164,9 @@ def test_every_program_is_a_row():
 def test_no_program_knows_of_a_decorator(name):
     """They are the programs of people who have decorated nothing."""
     assert not [
-        word for word in ("traced_primitive", "workflow(", "import instrument", "configure(") if word in read(name).source
+        word
+        for word in ("traced_primitive", "workflow(", "import instrument", "configure(")
+        if word in read(name).source
     ]
 
 

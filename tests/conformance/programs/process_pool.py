@@ -49,6 +49,11 @@ def write():
     return "written"
 
 
+def idle():
+    with unchanged("a worker"):
+        pass
+
+
 def review(pool):
     inside("review")
     plan()
@@ -58,5 +63,8 @@ def review(pool):
 
 
 def main():
-    with ProcessPoolExecutor(1, get_context("fork")) as pool, unchanged("review"):
-        print(review(pool))
+    with ProcessPoolExecutor(1, get_context("fork")) as pool:
+        pool.submit(idle).result()  # its process is older than the workflow, and has inherited nothing of it
+        with unchanged("review"):
+            print(review(pool))
+        pool.submit(idle).result()
