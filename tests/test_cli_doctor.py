@@ -83,9 +83,9 @@ def test_settings_name_where_each_signal_goes():
 
     assert [("ok", "shop")] == named(findings, "service name")
     assert [("warning", "go nowhere")] == named(findings, "traces")
-    assert [
-        ("ok", "otlp to collector:4317, TLS, no headers; not where an application has a provider of its own")
-    ] == named(findings, "metrics")
+    assert [("ok", "otlp to collector:4317, TLS, no headers; not what an application sends there by itself")] == named(
+        findings, "metrics"
+    )
     assert [("ok", "otlp every 15 s")] == named(findings, "metric interval")
 
 

@@ -54,6 +54,7 @@ def examine(environ: Mapping[str, str], base: Base | None = None) -> list[Findin
     checks: dict[str, Callable[[], list[Finding]]] = {
         "Settings": lambda: _settings(environ),
         "Versions": lambda: _versions(environ),
+        "Other telemetry": _neighbours,
         "Local store": lambda: _store(environ),
         "OTLP": lambda: _otlp(environ),
         "Scrape endpoint": lambda: _page(environ),
@@ -115,6 +116,12 @@ def _versions(environ: Mapping[str, str]) -> list[Finding]:
 
     wanted = (environ.get(name, "") for name in ("TTA_OBSERVE_EXPORTER", "OTEL_METRICS_EXPORTER"))
     return versions.check(scraped=any("prometheus" in names for names in wanted))
+
+
+def _neighbours() -> list[Finding]:
+    from tta_observe.cli.doctor import neighbours
+
+    return neighbours.check()
 
 
 def _prometheus(base: Base) -> list[Finding]:

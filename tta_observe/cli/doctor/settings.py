@@ -89,7 +89,7 @@ def _signal(settings: Settings, signal: Signal) -> Finding:
         return _nowhere(settings, signal)
     found = " and ".join(_destination(settings, signal, exporter) for exporter in exporters)
     beside = signal in settings.sent_by_application
-    return SETTINGS.ok(name, f"{found}{'; not where an application has a provider of its own' if beside else ''}")
+    return SETTINGS.ok(name, f"{found}{'; not what an application sends there by itself' if beside else ''}")
 
 
 def _nowhere(settings: Settings, signal: Signal) -> Finding:

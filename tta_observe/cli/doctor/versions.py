@@ -32,20 +32,28 @@ _OLDEST_PYTHON: Final = (3, 11)
 
 def check(*, scraped: bool) -> list[Finding]:
     """Look up what is installed; *scraped* says whether the extra for ``/metrics`` is wanted."""
-    installed = {name: _installed(name) for name in (*_FAMILY, *_OTHERS, _EXTRA)}
-    return list(judge(installed, _minimums(), sys.version_info[:2], scraped=scraped))
+    found = {name: installed(name) for name in (*_FAMILY, *_OTHERS, _EXTRA)}
+    return list(judge(found, _minimums(), sys.version_info[:2], scraped=scraped))
 
 
 def judge(
-    installed: Mapping[str, str | None], minimums: Mapping[str, str], python: tuple[int, int], *, scraped: bool
+    found: Mapping[str, str | None], minimums: Mapping[str, str], python: tuple[int, int], *, scraped: bool
 ) -> Iterator[Finding]:
     """Say what is missing, too old, or does not go together."""
     yield _python(python)
     for name in (*_FAMILY, *_OTHERS):
-        yield from _missing_or_old(name, installed.get(name), minimums.get(name))
-    yield _family({name: version for name in _FAMILY if (version := installed.get(name))})
-    yield VERSIONS.ok("others", ", ".join(f"{name} {version}" for name in _OTHERS if (version := installed.get(name))))
-    yield _extra(installed.get(_EXTRA), scraped=scraped)
+        yield from _missing_or_old(name, found.get(name), minimums.get(name))
+    yield _family({name: version for name in _FAMILY if (version := found.get(name))})
+    yield VERSIONS.ok("others", ", ".join(f"{name} {version}" for name in _OTHERS if (version := found.get(name))))
+    yield _extra(found.get(_EXTRA), scraped=scraped)
+
+
+def installed(name: str) -> str | None:
+    """The version of the distribution *name*; None when it is not there."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def parsed(version: str) -> tuple[int, ...]:
@@ -80,13 +88,6 @@ def _extra(version: str | None, *, scraped: bool) -> Finding:
     if scraped:
         return VERSIONS.problem(_EXTRA, "not installed", "pip install 'tta-observe[prometheus]'")
     return VERSIONS.ok(_EXTRA, "not installed, and not needed")
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _minimums() -> dict[str, str]:
