@@ -1,4 +1,4 @@
-"""The same with a filter that lets all of our spans pass, as our README has it."""
+"""The same with a filter that lets all of our spans pass, as the doctor proposes it."""
 
 from __future__ import annotations
 
