@@ -14,6 +14,7 @@ from tta_observe._patching import instrument, uninstrument
 from tta_observe._primitive import primitive, step, traced_primitive
 from tta_observe._propagation import propagate
 from tta_observe._recording import record_connection, record_execution
+from tta_observe._remote import inject_context, remote_context
 from tta_observe._traced_cache import traced_cache
 from tta_observe._workflow import agent, bound_context, current_workflow, set_attributes, workflow
 from tta_observe.context import WorkflowContext
@@ -37,6 +38,7 @@ __all__ = [
     "configure",
     "current_workflow",
     "flush",
+    "inject_context",
     "instrument",
     "primitive",
     "propagate",
@@ -45,6 +47,7 @@ __all__ = [
     "record_execution",
     "record_llm_tokens",
     "record_llm_usage",
+    "remote_context",
     "set_attributes",
     "shutdown",
     "stats",

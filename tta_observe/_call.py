@@ -211,7 +211,8 @@ class Live:
         site = self._site
         name = site.span_name or f"workflow.{self.slot.bounds.value(semconv.WORKFLOW_NAME, site.name)}.execute"
         asked = _asked(self.watches) if self.watches else _NOTHING
-        span = self.slot.start_span(name, self._attributes(asked), self.started_ns, client=site.is_llm)
+        server = site.is_workflow and _otel_context.is_remote()
+        span = self.slot.start_span(name, self._attributes(asked), self.started_ns, client=site.is_llm, server=server)
         around = outer.around if outer is not None else None
         if site.is_llm:
             around = self.usage = UsageSum(around, asked)

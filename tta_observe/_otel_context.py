@@ -92,8 +92,15 @@ def span_context() -> Any:
     return found if found is not None and found.is_valid else None
 
 
+def whole_span() -> Any:
+    """The current span, recorded or not; None without OpenTelemetry."""
+    return trace.get_current_span() if INSTALLED else None
+
+
 def continued(parent: Parent, *, is_remote: bool) -> Any:
-    """The span that *parent* tells of, which somebody else records."""
+    """The span that *parent* tells of, which somebody else records; None without OpenTelemetry."""
+    if not INSTALLED:
+        return None
     trace_id, span_id, flags, state = parent
     found = trace.SpanContext(trace_id, span_id, is_remote, trace.TraceFlags(flags), trace.TraceState(list(state)))
     return trace.NonRecordingSpan(found)
@@ -105,6 +112,12 @@ def parent_here() -> Parent | None:
     if found is None:
         return None
     return found.trace_id, found.span_id, int(found.trace_flags), tuple(found.trace_state.items())
+
+
+def is_remote() -> bool:
+    """Whether the current span is another service's."""
+    found = span_context()
+    return found is not None and found.is_remote is True
 
 
 def span_anchor() -> int:

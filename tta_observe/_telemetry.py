@@ -234,6 +234,19 @@ def _make_ambient(tracers: Any, meters: Any) -> Slot | None:
         return _STATE.ambient[2]
 
 
+def service_name() -> str | None:
+    """``service.name`` of what is recorded here; None when nobody has said it."""
+    slot = current()
+    places = [slot.tracer, trace.get_tracer_provider()] if slot is not None and OTEL_INSTALLED else []
+    named = [_guard.quietly(_service_of, place) for place in places]
+    name = next((name for name in named if type(name) is str), os.environ.get("OTEL_SERVICE_NAME"))
+    return name if name and not name.startswith("unknown_service") else None
+
+
+def _service_of(place: Any) -> object:
+    return place.resource.attributes.get(semconv.SERVICE_NAME)  # the SDK's own classes have one; others need not
+
+
 def is_real(provider: Any) -> bool:
     """Whether *provider* is one that somebody set, and not a stand-in of the OpenTelemetry API."""
     # The API's stand-ins (proxy, default, no-op) live in the API package; the metrics proxy has no public name.

@@ -250,6 +250,20 @@ REMOTE: Final = "remote"
 CONNECTION_TYPES: Final = (SEQUENTIAL, PARALLEL, NESTED, REMOTE)
 """Every value of :data:`CONNECTION_TYPE`."""
 
+# Baggage: what one service tells the next one of itself. Written by ``inject_context`` alone.
+
+BAGGAGE_SERVICE: Final = "tta.service"
+"""``service.name`` of the caller, by which its primitives are told from ours."""
+
+BAGGAGE_PRIMITIVE: Final = "tta.primitive"
+"""``primitive.name`` of the nearest primitive or workflow of the caller: the source of a ``remote`` connection."""
+
+BAGGAGE_WORKFLOW: Final = "tta.workflow"
+"""``workflow.name`` of the caller."""
+
+BAGGAGE_AGENT: Final = "tta.agent"
+"""``agent.type`` of the caller."""
+
 # Interoperability: what other backends read. Source: OpenTelemetry semantic conventions 1.41, ``gen-ai``, development.
 
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
