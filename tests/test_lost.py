@@ -162,6 +162,7 @@ def test_what_a_workflow_has_an_event_loop_run_in_an_executor_is_counted(telemet
     asyncio.run(main())
 
     assert {"fetch": 4} == lost(telemetry)
+    assert {} == _lost._IN_VAIN, "what was found in the end was not looked for in vain"
 
 
 def test_tasks_of_a_workflow_are_known_by_the_context_they_hand_work_over_in(telemetry):
@@ -442,8 +443,9 @@ def test_thread_that_is_not_what_it_seems_is_left_alone(telemetry):
     class Odd(threading.Thread):
         @property
         def name(self):
-            raise SystemExit
+            asked.append(self)
 
+    asked = []
     end = threading.Event()
     odd = Odd(target=end.wait, args=(10,))
     odd._name = 17
@@ -453,7 +455,32 @@ def test_thread_that_is_not_what_it_seems_is_left_alone(telemetry):
     end.set()
     odd.join()
 
+    assert [] == asked
     assert {} == lost(telemetry)
+
+
+def test_thread_that_exports_telemetry_is_nobody_who_starts_others(telemetry):
+    """
+    Every program that is observed has some, and what they call by themselves belongs to no workflow.
+    """
+    go, done, end = threading.Event(), threading.Event(), threading.Event()
+
+    def export():
+        go.wait(10)
+        named("redact")()
+        done.set()
+        end.wait(10)
+
+    exporter = threading.Thread(target=export, name="OtelBatchSpanRecordProcessor")
+    exporter.start()
+    with workflow("chat"):
+        go.set()
+        done.wait(10)
+        thread(fetch)
+    end.set()
+    exporter.join()
+
+    assert {"fetch": 1} == lost(telemetry)
 
 
 def test_workflows_that_end_in_any_way_are_forgotten(telemetry):
