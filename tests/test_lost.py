@@ -22,7 +22,7 @@ from programs import run as run_program
 
 import tta_observe
 from tta_observe import _lost, primitive, traced_primitive, workflow
-from tta_observe.cli.doctor import store
+from tta_observe.cli.doctor import settings, store
 from tta_observe.instruments import CONTEXT_LOST
 
 HERE = Path(__file__).name
@@ -347,7 +347,9 @@ def test_context_that_was_handed_over_is_not_lost(telemetry):
     The remedy has to be one.
     """
     with workflow("chat"), pool() as executor:
-        executor.submit(contextvars.copy_context().run, late).result()
+        executor.submit(tta_observe.propagate(late)).result()
+        list(executor.map(tta_observe.propagate(fetch), range(3)))
+        thread(tta_observe.propagate(fetch))
         thread(partial(contextvars.copy_context().run, fetch))
 
     assert {} == lost(telemetry)
@@ -563,6 +565,16 @@ def test_doctor_says_what_was_lost_and_what_to_write(monkeypatch, tmp_path):
     told = [finding for finding in found if finding.name == "lost context"]
 
     assert ["warning"] == [finding.state for finding in told]
-    assert told[0].found.endswith("in other threads without it: fetch 2 times, rank 1 times")
+    assert "workflows had run in other threads without it, in the last day: fetch 2, rank 1" == told[0].found
     assert "pool.submit(tta_observe.propagate(work), ...)" in told[0].remedy
     assert {} == tomorrow.lost
+
+
+def test_doctor_knows_the_switch():
+    """
+    A variable that works must not be called a typing mistake.
+    """
+    findings = settings.check({"TTA_OBSERVE_LOST_CONTEXT": "off"})
+
+    assert [] == [finding for finding in findings if finding.name == "environment"]
+    assert ["TTA_OBSERVE_LOST_CONTEXT=off"] == [finding.found for finding in findings if finding.name == "variables"]

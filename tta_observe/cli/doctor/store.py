@@ -140,9 +140,9 @@ def _lost(store: StoreReader, window: Window) -> dict[str, int]:
 def _told(lost: Mapping[str, int]) -> str:
     """The most frequent first."""
     names = sorted(lost, key=lambda name: (-lost[name], name))
-    shown = [f"{plain_text(name)} {count(lost[name])} times" for name in names[:_MOST_NAMES]]
+    shown = [f"{plain_text(name)} {count(lost[name])}" for name in names[:_MOST_NAMES]]
     more = [f"{count(len(names) - _MOST_NAMES)} more"] if len(names) > _MOST_NAMES else []
-    return f"in the last day workflows had these run in other threads without it: {', '.join([*shown, *more])}"
+    return f"workflows had run in other threads without it, in the last day: {', '.join([*shown, *more])}"
 
 
 def _is_there(path: Path) -> bool:
