@@ -119,3 +119,21 @@ def test_what_is_started_otherwise_is_a_program_of_its_own(tmp_path):
 
     assert plain.out.startswith("False")
     assert plain == run
+
+
+def test_a_forked_child_says_nothing_of_its_own(tmp_path):
+    """
+    It ends by the same hooks as its parent; two reports on one run would contradict each other.
+    """
+    written(
+        tmp_path,
+        {
+            "app.py": "import os, sys\ndef work(): pass\nwork()\nif not os.fork(): work(); sys.exit()\nos.wait()\n",
+            "pyproject.toml": '[[tool.tta_observe.primitives]]\npattern = "app:work"\n',
+        },
+    )
+
+    run = observed(tmp_path, "--report", "app.py")
+
+    assert 1 == run.err.count("tta-observe report")
+    assert "● Yes: 100 % of 2 executions ok" in run.err
