@@ -122,7 +122,7 @@ def _bounded(items: Any) -> list[Any]:
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
-    name, value = item
+    name, value = tuple.__iter__(item) if is_a(item, tuple) else list.__iter__(item)
     return name, value
 
 
@@ -142,9 +142,10 @@ def _text(value: Any, limit: int) -> str | None:
 def _span(values: list[str]) -> tuple[int, int, int] | None:
     if not values:
         return None
-    found = _SPAN.fullmatch(values[0].strip(" \t")) if len(values) == 1 else None
+    is_one = len(values) == 1 and len(values[0]) <= MAX_CHARACTERS
+    found = _SPAN.fullmatch(values[0].strip(" \t")) if is_one else None
     if found is None or found[1] == "ff" or (found[1] == "00" and found[5]):
-        ignored(TRACEPARENT, "malformed, or there are several")
+        ignored(TRACEPARENT, "malformed, too long, or there are several")
         return None
     trace_id, span_id = int(found[2], 16), int(found[3], 16)
     if not trace_id or not span_id:
