@@ -53,10 +53,14 @@ class Seen:
         return [Span(row[2], row[6], row[3], names.get(row[1]), row[4], json.loads(row[5])) for row in rows]
 
 
-def run(example, directory, *arguments, **variables):
-    """Run it with a store of its own and no other settings; it has to end well, and to say nothing on stderr."""
-    command = [sys.executable, "-W", "error", EXAMPLES / example, *arguments]
-    environ = programs.environment(directory, PYTHONIOENCODING="utf-8", **variables)
+def run(example, directory, *, warnings="error"):
+    """
+    Run it with a store of its own and no other settings; it has to end well, and to say nothing on stderr.
+
+    *warnings*: what becomes of them; those of a framework that is always the newest are not ours to mend.
+    """
+    command = [sys.executable, "-W", warnings, EXAMPLES / example]
+    environ = programs.environment(directory, PYTHONIOENCODING="utf-8")
     ended = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", timeout=60)
 
     assert (0, "") == (ended.returncode, ended.stderr)

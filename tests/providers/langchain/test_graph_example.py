@@ -11,7 +11,7 @@ from tta_observe import semconv
 @pytest.fixture(name="seen", scope="module")
 def _seen(tmp_path_factory):
     """One run of the example."""
-    return run("langgraph_agent.py", tmp_path_factory.mktemp("example"))
+    return run("langgraph_agent.py", tmp_path_factory.mktemp("example"), warnings="ignore")
 
 
 def test_the_graph_answers_as_if_nobody_looked(seen):
