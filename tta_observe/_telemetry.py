@@ -238,9 +238,9 @@ def service_name() -> str | None:
     """``service.name`` of what is recorded here; None when nobody has said it."""
     slot = current()
     places = [slot.tracer, trace.get_tracer_provider()] if slot is not None and OTEL_INSTALLED else []
-    named = [_guard.quietly(_service_of, place) for place in places]
-    name = next((name for name in named if type(name) is str), os.environ.get("OTEL_SERVICE_NAME"))
-    return name if name and not name.startswith("unknown_service") else None
+    named = [*[_guard.quietly(_service_of, place) for place in places], os.environ.get("OTEL_SERVICE_NAME")]
+    known = (name for name in named if type(name) is str and name and not name.startswith("unknown_service"))
+    return next(known, None)
 
 
 def _service_of(place: Any) -> object:
