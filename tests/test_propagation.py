@@ -587,6 +587,21 @@ def test_methods_partials_and_objects_travel(telemetry):
     assert [("s", 1), ("p", 1), ("o", 1)] == found
 
 
+def test_what_travels_wins_over_what_is_there(telemetry):
+    """
+    A pool may have been forked inside another workflow than the job comes from.
+    """
+    with workflow("chat"), primitive("outer"):
+        leaf("before")
+        work = pickle.dumps(propagate(inner))
+    with workflow("other"), primitive("there"):
+        pickle.loads(work)()
+
+    assert "chat" == telemetry.span("inner").attributes["workflow.name"]
+    assert 1 == telemetry.connections()["before", "inner", PARALLEL]
+    assert [{"chat": [{"outer": ["before", "inner"]}]}, {"other": ["there"]}] == telemetry.tree()
+
+
 def test_a_worker_of_another_process_keeps_nothing(telemetry):
     """
     The next job of a process pool is somebody else's.

@@ -259,6 +259,33 @@ def test_a_client_that_hangs_up_at_the_end_was_served(telemetry):
     assert "success" == telemetry.span("answer").attributes["execution.status"]
 
 
+def test_an_application_that_waits_for_the_client_to_hang_up_has_served_it(telemetry):
+    """
+    Some do so after the response, to know when to tidy up.
+    """
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+        await receive()
+
+    async def main():
+        messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b""}]
+
+        async def receive():
+            return messages.pop()
+
+        async def send(message):
+            pass
+
+        await TTAMiddleware(app, workflow="answer")(scope("/"), receive, send)
+
+    asyncio.run(main())
+
+    assert "success" == telemetry.span("answer").attributes["execution.status"]
+
+
 def test_a_cancelled_request_is_cancelled(telemetry):
     """
     Some servers cancel the task instead.

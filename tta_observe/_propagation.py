@@ -19,7 +19,6 @@ from tta_observe._observed import Observed
 from tta_observe._values import shown
 from tta_observe.context import (
     FRAME,
-    INNERMOST,
     POSITION,
     WORKFLOW,
     Frame,
@@ -133,7 +132,6 @@ def _travelling() -> _Travelling:
 def _arrive(found: _Travelling) -> None:
     nowhere = object()  # so that what starts here was forked elsewhere
     strand = Strand(found.parent, nowhere, found.anchor)
-    INNERMOST.set(None)
     WORKFLOW.set(found.workflow)
     FRAME.set(Frame(found.primitive, None) if found.primitive is not None else None)
     POSITION.set(Position(strand, tuple(Visit(name, nowhere, None) for name in found.tails)))
