@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import httpx
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from tta_observe.web import TTAMiddleware, httpx_hooks
 
 from tta_observe import Price, configure, record_llm_usage, traced_primitive, workflow
+from tta_observe.web import TTAMiddleware, httpx_hooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -145,16 +145,14 @@ def test_services_are_connected_across_processes(services):
     The map of a system is of use when it does not end where a process does.
     """
     expected = {
-        "delegate ─ remote ─ answer-question": 3,
-        "recall ─ remote ─ look_up": 3,
-        "generate ─ remote ─ complete": 2,
-        "generate ─ remote ─ remember": 2,
+        "tta-agent-coordinator/delegate ─ remote ─ answer-question": 3,
+        "tta-workflow-engine/recall ─ remote ─ look_up": 3,
+        "tta-workflow-engine/generate ─ remote ─ complete": 2,
+        "tta-workflow-engine/generate ─ remote ─ remember": 2,
     }
 
-    assert expected == {
-        edge.rpartition("/")[2]: count for edge, count in services.edges().items() if " remote " in edge
-    }
-    assert "delegate → answer-question  3×" in services.printed
+    assert expected == {edge: count for edge, count in services.edges().items() if " remote " in edge}
+    assert "tta-agent-coordinator/delegate → answer-question  3×" in services.printed
 
 
 def test_services_cache_what_was_answered(services):

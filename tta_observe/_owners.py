@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Final
@@ -34,3 +35,11 @@ def _trio_task() -> object:
         return ref(sys.modules["trio"].lowlevel.current_task())
     except (AttributeError, RuntimeError):  # trio is being imported; or does not run here
         return _THREAD.token
+
+
+def _begin_anew() -> None:
+    _THREAD.token = object()  # a forked child is a branch of the thread that forked it
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -224,7 +224,7 @@ def _step_attributes(index: int, name: str) -> dict[str, AttributeValue]:
 @guarded
 def _renew_lock() -> None:
     """Let the current span be written to in a forked child: whoever held its lock at the fork is not here."""
-    span = _telemetry.current_span()
+    span = _otel_context.current_span()
     if span is not None and type(getattr(span, "_lock", None)) is _LOCK:
         span._lock = threading.Lock()  # noqa: SLF001 - the SDK has no handler of its own for it
 
