@@ -16,18 +16,21 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from programs import clean
 from test_headers import ANYTHING, OUR_NAMES, OUR_VALUES
 
 from tta_observe import (
     _remote,
     _telemetry,
     agent,
+    configure,
     context,
     current_workflow,
     inject_context,
     primitive,
     remote_context,
     semconv,
+    shutdown,
     traced_primitive,
     workflow,
 )
@@ -126,6 +129,22 @@ def test_the_names_of_the_services_are_compared(telemetry, monkeypatch):
         leaf("other")
 
     assert {("ask", "same", REMOTE): 1, ("engine/ask", "other", REMOTE): 1} == telemetry.connections()
+
+
+@pytest.mark.parametrize("exporter", ["local", "none"])
+def test_the_service_is_called_what_was_configured(tmp_path, monkeypatch, exporter):
+    """
+    The name that its spans carry, wherever they go.
+    """
+    clean(monkeypatch, tmp_path)
+    configure(service_name="engine", exporter=exporter)
+    try:
+        with primitive("ask"):
+            headers = inject_context({})
+    finally:
+        shutdown()
+
+    assert "tta.service=engine,tta.primitive=ask" == headers["baggage"]
 
 
 @pytest.mark.parametrize("name", ["unknown_service", "unknown_service:python", ""])

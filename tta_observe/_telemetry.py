@@ -237,7 +237,8 @@ def _make_ambient(tracers: Any, meters: Any) -> Slot | None:
 def service_name() -> str | None:
     """``service.name`` of what is recorded here; None when nobody has said it."""
     slot = current()
-    places = [slot.tracer, trace.get_tracer_provider()] if slot is not None and OTEL_INSTALLED else []
+    tracer = slot.tracer if slot is not None else None
+    places = [tracer, getattr(tracer, "provider", None), trace.get_tracer_provider()] if OTEL_INSTALLED else []
     named = [*[_guard.quietly(_service_of, place) for place in places], os.environ.get("OTEL_SERVICE_NAME")]
     known = (name for name in named if type(name) is str and name and not name.startswith("unknown_service"))
     return next(known, None)
