@@ -9,9 +9,10 @@ environment will do.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from tta_observe import _otel_context, context
 from tta_observe._arguments import switch, text
 from tta_observe._guard import guarded, quietly
 from tta_observe._remote import inject_context, remote_context
@@ -19,7 +20,7 @@ from tta_observe._workflow import workflow as open_workflow
 from tta_observe.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, MutableMapping
     from contextlib import AbstractContextManager
 
 Scope: TypeAlias = "MutableMapping[str, Any]"
@@ -69,7 +70,7 @@ class TTAMiddleware:
         if scope.get("type") not in _SERVED:
             await self.app(scope, receive, send)
             return
-        with self._caller(scope):
+        with _left_as_it_was(), self._caller(scope):
             run = self._run(scope)
             if run is None:
                 await self.app(scope, receive, send)
@@ -83,6 +84,21 @@ class TTAMiddleware:
     def _run(self, scope: Scope) -> open_workflow | None:
         name = quietly(self._workflow, scope) if callable(self._workflow) else self._workflow
         return open_workflow(name) if isinstance(name, str) and name.strip() else None
+
+
+@contextmanager
+def _left_as_it_was() -> Iterator[None]:
+    """
+    Put the context back at the end, whatever is still open in it.
+
+    A block inside the generator of a response stays open when its client goes away, until the generator is collected.
+    """
+    ours, theirs = context.swap_in(context.capture()), _otel_context.swap_in(_otel_context.current())
+    try:
+        yield
+    finally:
+        if context.swap_out(ours):
+            _otel_context.swap_out(theirs)
 
 
 async def _served(app: ASGIApp, run: open_workflow, scope: Scope, receive: Receive, send: Send) -> None:
