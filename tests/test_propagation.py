@@ -362,6 +362,33 @@ def test_generators_that_can_be_awaited(telemetry):
     assert [{"chat": ["inner"]}] == telemetry.tree()
 
 
+class Marked:
+    """What asyncio takes for a coroutine function, and what it returns for a coroutine, are neither."""
+
+    def __call__(self):
+        return self
+
+    __call__._is_coroutine = asyncio.coroutines._is_coroutine
+
+    def __await__(self):
+        return iter([None])
+
+
+def test_whatever_can_be_awaited_may_be_handed_over(telemetry):
+    """
+    Extension modules have iterators that can only be stepped; a cancellation passes by them, as without us.
+    """
+
+    async def main():
+        task = asyncio.create_task(propagate(Marked())())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return await propagate(Marked())(), task.cancelled()
+
+    assert (None, True) == asyncio.run(main())
+
+
 def test_a_stream_consumed_in_place_is_a_branch(telemetry):
     """
     What follows it follows its last call, in whatever task it was consumed.
@@ -585,6 +612,18 @@ def test_methods_partials_and_objects_travel(telemetry):
     found = [pickle.loads(pickle.dumps(call))(1) for call in calls]
 
     assert [("s", 1), ("p", 1), ("o", 1)] == found
+
+
+def test_outside_any_workflow_nothing_travels(telemetry):
+    """
+    A pool that everything is handed to runs what belongs to nobody, too.
+    """
+    work = pickle.loads(pickle.dumps(propagate(inner)))
+    by_submit(work)
+    by_submit(propagate(inner))
+
+    assert ["inner", "inner"] == telemetry.tree()
+    assert {} == telemetry.connections()
 
 
 def test_what_travels_wins_over_what_is_there(telemetry):

@@ -113,6 +113,34 @@ def test_configure_gives_one_warning_and_does_not_raise(tmp_path, name):
     assert "pip install opentelemetry-sdk" in ended.err
 
 
+@pytest.mark.parametrize("name", ["opentelemetry", "opentelemetry.sdk"])
+def test_context_goes_to_threads_and_callers_are_listened_to_in_vain(tmp_path, name):
+    """
+    A service that is not traced does not stand in the way of what it does.
+    """
+    source = """
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from tta_observe.web import TTAMiddleware, httpx_hooks
+
+def who():
+    found = current_workflow()
+    return found and found.workflow_name
+
+headers = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "baggage": "tta.workflow=chat"}
+with workflow("here"), ThreadPoolExecutor(1) as pool:
+    print(pool.submit(propagate(who)).result(), pickle.loads(pickle.dumps(propagate(who)))())
+    inject_context({})
+with bound_context(session_id="s1"), remote_context(headers) as caller:
+    print(who(), caller.workflow_name)
+TTAMiddleware(who), httpx_hooks()
+print(who())
+"""
+    ended = run(MISSING.format(name=name) + "from tta_observe import *\n" + source, tmp_path)
+
+    assert ("here here\nchat chat\nNone\n", "") == (ended.out, ended.err)
+
+
 def test_wrong_arguments_are_refused_all_the_same(tmp_path):
     """
     A mistake must not hide until the day that OpenTelemetry is installed.
