@@ -30,6 +30,14 @@ def current_owner() -> object:
     return _trio_task() if "trio" in sys.modules else _THREAD.token
 
 
+def _renew_token() -> None:
+    _THREAD.token = object()  # what a forked child runs is a branch of what its parent ran
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_token)
+
+
 def _trio_task() -> object:
     try:
         return ref(sys.modules["trio"].lowlevel.current_task())
