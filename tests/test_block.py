@@ -17,6 +17,7 @@ from opentelemetry import trace
 from shapes import SHAPES, silent, surroundings
 
 from tta_observe import agent, bound_context, current_workflow, primitive, step, traced_primitive, workflow
+from tta_observe._lost import SWITCH
 from tta_observe._totals import Totals
 from tta_observe.context import FRAME, WORKFLOW, Bound
 from tta_observe.errors import ConfigurationError
@@ -135,10 +136,11 @@ def test_a_block_shared_by_threads(telemetry):
 
 
 @pytest.mark.parametrize("kind", sorted(MAKERS))
-def test_a_block_left_in_another_thread(telemetry, caplog, kind):
+def test_a_block_left_in_another_thread(telemetry, caplog, monkeypatch, kind):
     """
     A callback that ends what another thread began must not disturb what that thread does now.
     """
+    monkeypatch.setenv(SWITCH, "off")  # a thread that was handed nothing on purpose
     with silent(caplog):
         before = surroundings()
         block = MAKERS[kind]()
