@@ -30,14 +30,6 @@ def current_owner() -> object:
     return _trio_task() if "trio" in sys.modules else _THREAD.token
 
 
-def _renew_token() -> None:
-    _THREAD.token = object()  # what a forked child runs is a branch of what its parent ran
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_token)
-
-
 def _trio_task() -> object:
     try:
         return ref(sys.modules["trio"].lowlevel.current_task())
@@ -45,9 +37,9 @@ def _trio_task() -> object:
         return _THREAD.token
 
 
-def _begin_anew() -> None:
-    _THREAD.token = object()  # a forked child is a branch of the thread that forked it
+def _renew_token() -> None:
+    _THREAD.token = object()  # what a forked child runs is a branch of what its parent ran
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_renew_token)

@@ -104,7 +104,7 @@ def depth(bench):
     "R20",
     "Propagation, 12 ways to run code elsewhere",
     "documented cases exact, 0 wrong parents",
-    remark="run_in_executor, submit, map and Thread start new traces until propagate() comes; never a wrong parent",
+    remark="run_in_executor, submit, map and Thread start new traces without propagate(); never a wrong parent",
 )
 def propagation(bench):
     findings, ended = _problems(bench, "propagation")

@@ -31,11 +31,6 @@ class Following:
         self._lock = threading.Lock()
         self._settled = False
 
-    @property
-    def resource(self) -> Any:
-        """Who emits, as tracers of the SDK say it; others do not."""
-        return self._tracer.resource
-
     def start_span(self, *args: Any, **kwargs: Any) -> Any:
         """Start a span, as an OpenTelemetry tracer does."""
         # The public function reads the environment each time, which costs a hundred times as much.

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 
-from subject import SUBJECT, own_threads, say
+from subject import SUBJECT, say, settled_threads
 
 import tta_observe
 
@@ -78,8 +78,8 @@ def early():
 
 
 spans = {"racing": racing, "twice": twice, "foreign": foreign, "early": early}[sys.argv[1]]()
-if len(own_threads()) > 1:
-    problems.append(f"threads: {own_threads()}")
+if len(settled_threads()) > 1:
+    problems.append(f"threads: {settled_threads()}")
 tta_observe.flush(2.0)
 say(problems=problems, spans=spans)
 assert SUBJECT

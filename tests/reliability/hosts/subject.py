@@ -26,12 +26,23 @@ def last_line(**figures):
     say(**figures, last_line=time.monotonic())
 
 
+PRICES = "tta-observe-prices"
+
+
 def rss_mib():
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def own_threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(OWN_THREADS)]
+
+
+def settled_threads():
+    """Those of ours that stay: the one that reads the prices ends a good second after the start."""
+    deadline = time.monotonic() + 10
+    while PRICES in own_threads() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return own_threads()
 
 
 def at(values, share):
