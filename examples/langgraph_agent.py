@@ -1,5 +1,5 @@
 """
-A graph of LangGraph, observed without its knowledge: three names at the start of the program, no line inside it.
+A graph of LangGraph, observed without its knowledge: a few names at the start of the program, no line inside it.
 
 Run ``pip install langgraph``, ``python examples/langgraph_agent.py``, then type ``tta-observe report``: the nodes of
 the graph, where two that ran side by side join, and each answer of the model with its tokens and its cost.

@@ -26,7 +26,7 @@ def last_line(**figures):
     say(**figures, last_line=time.monotonic())
 
 
-PRICES = "tta-observe-prices"
+PRICES = "tta-observe-prices"  # the thread that reads the price list
 
 
 def rss_mib():
